@@ -1,0 +1,84 @@
+"""What the host tests ask about: one app on one host, reached over ssh with sudo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REGISTRY = Path(__file__).parents[3] / "roles/app_server/defaults/main/engines.yml"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the scenario's words."""
+    parser.addoption("--app-name", default="sample", help="name of the app on the host")
+    parser.addoption("--server", default="hybrid", help="the server that was deployed")
+    parser.addoption("--http-port", type=int, default=8080, help="port of the site")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One deployed app.
+
+    Attributes:
+        name: of the app, its user and its group.
+        engines: the programs that serve it, in the order of the server word.
+        interfaces: wsgi and asgi, as far as the engines offer them.
+        release: id of the live release, 12 hex digits.
+        port: TCP port of the site.
+    """
+
+    name: str
+    engines: list[str]
+    interfaces: set[str]
+    release: str
+    port: int
+
+    @property
+    def directory(self) -> str:
+        """Directory of the live release."""
+        return f"/srv/{self.name}/releases/{self.release}"
+
+
+@pytest.fixture(scope="session")
+def engines(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Registry entries of the deployed server, by name."""
+    registry = yaml.safe_load(REGISTRY.read_text())
+    word = request.config.getoption("--server")
+    names = registry["app_server_aliases_default"].get(word, word).split("+")
+    return {name: registry["app_server_engines_default"][name] for name in names}
+
+
+@pytest.fixture
+def site(host: Any, request: pytest.FixtureRequest, engines: dict[str, Any]) -> Site:
+    """Return the app under test, with the release that is live now."""
+    name = request.config.getoption("--app-name")
+    return Site(
+        name=name,
+        engines=list(engines),
+        interfaces={entry["interface"] for entry in engines.values()},
+        release=host.check_output("basename $(readlink /srv/%s/live)", name),
+        port=request.config.getoption("--http-port"),
+    )
+
+
+@pytest.fixture
+def manager(host: Any) -> str:
+    """Return the process manager that a host like this gets."""
+    return "systemd" if host.file("/run/systemd/system").is_directory else "supervisor"
+
+
+@pytest.fixture
+def healthy(host: Any, site: Site) -> Callable[[], bool]:
+    """Return a function that asks nginx, on the host itself, for the app's good answer."""
+    url = f"http://localhost:{site.port}/healthz"
+    code = f"import urllib.request as r; print(r.urlopen('{url}', timeout=2).status)"
+
+    def ask() -> bool:
+        return host.run("python3 -c %s", code).stdout.strip() == "200"
+
+    return ask

@@ -1,0 +1,109 @@
+"""Action: check the words of a deploy on the controller. The rules are in plugin_utils/words.py and project.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.asgiway.django.plugins.plugin_utils import project, words
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Return the words, or one message with every error."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Check; whatever happens, the user reads a sentence and never a traceback."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        result["changed"] = False
+        try:
+            result.update(self._check(task_vars or {}))
+        except (AnsibleError, words.WordsError) as error:
+            result.update(failed=True, msg=_sentence(error))
+        except Exception as error:
+            # the message of an unknown error may hold a value, so only its kind is shown
+            result.update(
+                failed=True,
+                msg=f"the words could not be checked: an unexpected {type(error).__name__}. Nothing was changed;"
+                " run the same command with -vvv and report it",
+            )
+            self._display.vvv(f"validate: {error!r}")
+        return result
+
+    def _check(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        _, options = self.validate_argument_spec(
+            argument_spec={
+                "spec": {"type": "path", "required": True},
+                "servers": {"type": "dict", "required": True},
+                "roles_path": {"type": "path", "required": True},
+                "ignore": {"type": "list", "elements": "str", "default": []},
+                "command": {"type": "str", "default": words.COMMAND},
+            }
+        )
+        spec = words.parse_spec(self._loader.load_from_file(options["spec"], cache="none", trusted_as_template=True))
+        servers = words.parse_servers(options["servers"])
+        roles = words.role_variables(options["roles_path"])
+        command, ignore = options["command"], options["ignore"]
+
+        given, errors = self._values(spec, task_vars)
+        unreadable = set(spec.words) - set(given)
+        checked, wrong = words.check(spec, given, servers, str(Path.cwd()), {*ignore, *unreadable}, command)
+        errors += wrong
+
+        own = checked.get("own_words") or []
+        errors += words.check_extra(load_extra_vars(self._loader), spec, roles, own, servers, command)
+        misspelt, warnings = words.check_inventory(self._inventory_names(task_vars), spec, roles, own)
+        errors += misspelt
+
+        engines, found = [], {}
+        if checked.get("server") and not errors:
+            engines = words.check_server(checked["server"], servers, command)
+        if checked.get("app_path") and not errors:
+            try:
+                found = project.inspect(
+                    *(checked.get(f"app_{key}") or "" for key in ("path", "settings", "wsgi", "asgi"))
+                )
+                for engine in engines:
+                    project.require(found, servers.interfaces[engine], engine)
+            except ValueError as error:
+                errors.append(str(error))
+        if errors:
+            return {"failed": True, "msg": words.message(errors), "warnings": warnings}
+        return {"words": checked, "engines": engines, "project": found, "warnings": warnings}
+
+    def _values(self, spec: words.Spec, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Template each word alone, so that one that cannot be worked out does not hide the others."""
+        given, errors = {}, []
+        for name, word in spec.words.items():
+            try:
+                given[name] = self._templar.template(task_vars.get(name, word.default))
+            except AnsibleError as error:
+                # a template's error may quote the template; a secret word's stays unquoted
+                reason = "" if word.secret else f": {_sentence(error)}"
+                errors.append(f"{name} cannot be worked out{reason}")
+        return given, errors
+
+    def _inventory_names(self, task_vars: Mapping[str, Any]) -> set[str]:
+        """Return the names that the inventory gives to this host: no facts, registered results or extra variables."""
+        host = str(task_vars.get("inventory_hostname", ""))
+        hostvars = task_vars.get("hostvars")
+        if not host or hostvars is None:
+            return set()
+        names = set(hostvars.raw_get(host)) - set(load_extra_vars(self._loader))
+        manager = getattr(hostvars, "_variable_manager", None)
+        for cache in ("_nonpersistent_fact_cache", "_vars_cache"):
+            names -= set(getattr(manager, cache, {}).get(host, {}))
+        return {str(name) for name in names}
+
+
+def _sentence(error: Exception) -> str:
+    """Return an error's text in one line, without the source excerpt that Ansible adds to it."""
+    text = str(getattr(error, "message", "") or error)
+    return " ".join(text.split())

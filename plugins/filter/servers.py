@@ -1,0 +1,48 @@
+"""Filters that turn the registry's data into processes, command lines and files."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: servers
+short_description: Filters around the registry of servers
+description:
+  - C(server_groups) expands a server word into process groups, C(command_line) writes an argv for a process manager,
+    C(env_file) writes variables for systemd and sh alike, C(socket_links) spreads processes over a fixed set of names,
+    C(retired) chooses the releases to remove.
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.asgiway.django.plugins.plugin_utils import servers
+
+
+def _reported(function: Any) -> Any:
+    """Turn a ValueError's sentence into a filter error, which Ansible prints without a traceback."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except ValueError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return wrapper
+
+
+class FilterModule:
+    """What `asgiway.django.NAME` offers in templates."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return name -> function."""
+        names = (
+            "command_line",
+            "env_file",
+            "group_sockets",
+            "numbered",
+            "process_groups",
+            "release_id",
+            "retired",
+            "server_groups",
+            "socket_links",
+        )
+        return {name: _reported(getattr(servers, name)) for name in names}

@@ -1,0 +1,307 @@
+#!/usr/bin/python
+"""Ansible module: read what stands on a host for an app, in one call and without changing anything."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: app_state
+short_description: Read what stands on a host for an app
+version_added: 1.0.0
+author: [Asgiway contributors]
+description:
+  - Returns the live release, the kept releases, the history, the processes and the holder of the deploy lock.
+  - What is missing is an empty value, never an error, so that it can be asked on a fresh host.
+options:
+  name:
+    description: Name of the app.
+    type: str
+    required: true
+  root:
+    description: Directory of the app. Default C(/srv/NAME).
+    type: path
+  lock_path:
+    description: Directory of the deploy lock. Default C(/run/lock/asgiway-NAME).
+    type: path
+  manager:
+    description: Process manager to ask. C(auto) is systemd where systemd runs, otherwise supervisor.
+    type: str
+    choices: [auto, systemd, supervisor]
+    default: auto
+  supervisorctl:
+    description: Command that runs supervisorctl, with its options.
+    type: list
+    elements: str
+    default: [supervisorctl]
+attributes:
+  check_mode:
+    description: Reads only.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Read what stands on the host
+  asgiway.django.app_state:
+    name: shop
+    supervisorctl: [/opt/asgiway/bin/supervisorctl, -c, /etc/asgiway/supervisord.conf]
+  register: __app_server_state
+"""
+
+RETURN = r"""
+live:
+  description: Id of the live release, empty when there is none.
+  type: str
+  returned: always
+previous:
+  description: The release that was live before, kept, complete and not marked bad; empty when there is none.
+  type: str
+  returned: always
+releases:
+  description:
+    - The kept releases, newest first, each with C(id), C(complete) (release.json stands), C(live), C(bad) (there is a
+      file of that name), C(bad_reason) (its text), C(mtime) (when it was completed, or else last touched) and C(info)
+      (the content of release.json).
+  type: list
+  elements: dict
+  returned: always
+history:
+  description: The last 10 entries of history.jsonl, oldest first.
+  type: list
+  elements: dict
+  returned: always
+processes:
+  description:
+    - Processes of every release and of the app's own services, each with C(unit), C(release), C(group), C(instance),
+      C(active) (active, activating, inactive, failed), C(sub) (the manager's own word), C(pid), C(since), C(restarts).
+  type: list
+  elements: dict
+  returned: always
+lock:
+  description: Who holds the deploy lock, empty for nobody.
+  type: dict
+  returned: always
+manager:
+  description: The process manager that was asked.
+  type: str
+  returned: always
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
+HISTORY = 10
+RELEASE = re.compile(r"[0-9a-f]{12}")
+PROPERTIES = ("Id", "ActiveState", "SubState", "MainPID", "NRestarts", "ActiveEnterTimestampMonotonic")
+# supervisor's words (supervisord.org/subprocess.html) in systemd's
+ACTIVE = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING": "deactivating"}
+FAILED = ("FATAL", "UNKNOWN")
+UPTIME = re.compile(r"pid (\d+), uptime (?:(\d+) days?, )?(\d+):(\d+):(\d+)")
+
+Run = Callable[[list[str]], str]
+
+
+def iso(epoch: float) -> str:
+    """Return an instant (seconds since the epoch) in UTC, to the second."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a JSON file, None when there is none that can be read."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def live_of(root: Path) -> str:
+    """Return the id that `live` points at."""
+    try:
+        return (root / "live").readlink().name
+    except OSError:
+        return ""
+
+
+def release_of(directory: Path, live: str) -> dict[str, Any]:
+    """Return what is known of one release directory."""
+    info = read_json(directory / "release.json")
+    touched = directory / "release.json" if info is not None else directory
+    bad = directory / "bad"
+    reason = ""
+    if bad.is_file():
+        reason = bad.read_text(encoding="utf-8", errors="replace").strip()
+    return {
+        "id": directory.name,
+        "complete": info is not None,
+        "live": directory.name == live,
+        "bad": bad.exists(),
+        "bad_reason": reason,
+        "mtime": touched.stat().st_mtime,
+        "info": info or {},
+    }
+
+
+def releases_of(root: Path, live: str) -> list[dict[str, Any]]:
+    """Return the releases under root, newest first; one that is removed meanwhile is left out."""
+    found = []
+    directory = root / "releases"
+    for path in directory.iterdir() if directory.is_dir() else []:
+        if not RELEASE.fullmatch(path.name) or not path.is_dir():
+            continue
+        try:
+            found.append(release_of(path, live))
+        except FileNotFoundError:
+            continue
+    found.sort(key=lambda one: (one["mtime"], one["id"]), reverse=True)
+    return [{**one, "mtime": iso(one["mtime"])} for one in found]
+
+
+def history_of(root: Path) -> list[dict[str, Any]]:
+    """Return the last entries of the history; a line cut off by a crash is left out."""
+    try:
+        lines = (root / "history.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    entries = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            entries.append(entry)
+    return entries[-HISTORY:]
+
+
+def previous_of(history: list[dict[str, Any]], releases: list[dict[str, Any]], live: str) -> str:
+    """Return the release to go back to: the last other one in the history, otherwise the newest other one."""
+    good = [one["id"] for one in releases if one["complete"] and not one["bad"] and one["id"] != live]
+    ids = [str(entry.get(key, "")) for entry in reversed(history) for key in ("to", "from")]
+    return next((id_ for id_ in ids if id_ in good), good[0] if good else "")
+
+
+def place(name: str, unit: str) -> dict[str, Any] | None:
+    """Say which release, group and instance a unit or program of the app is; None for somebody else's.
+
+    unit is NAME-ID-GROUP@N.service, NAME-ID-GROUP:PROCESS (supervisor) or NAME-SERVICE(.service).
+    """
+    plain = unit.removesuffix(".service")
+    if not plain.startswith(f"{name}-"):
+        return None
+    rest = plain[len(name) + 1 :]
+    found = re.fullmatch(r"([0-9a-f]{12})-([a-z][a-z0-9]*)(?:@(\d+)|:(.*))?", rest)
+    if found:
+        number = found[3] or "".join(re.findall(r"(\d+)$", found[4] or ""))
+        return {"release": found[1], "group": found[2], "instance": int(number or 1)}
+    # the app `shop` has no say in the units of an app `shop-eu`
+    service = re.fullmatch(r"([a-z][a-z0-9]*)(?::\1)?", rest)
+    return {"release": "", "group": service[1], "instance": 1} if service else None
+
+
+def systemd_processes(name: str, output: str, now: float, monotonic: float) -> list[dict[str, Any]]:
+    """Parse `systemctl show`: blocks of KEY=VALUE lines; now and monotonic are both clocks in seconds."""
+    found = []
+    for block in output.split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        unit = values.get("Id", "")
+        where = place(name, unit) if unit.endswith(".service") else None
+        if where is None:
+            continue
+        entered = int(values.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+        active = values.get("ActiveState", "")
+        found.append(
+            {
+                "unit": unit,
+                **where,
+                "active": active,
+                "sub": values.get("SubState", ""),
+                "pid": int(values.get("MainPID") or 0),
+                "since": iso(now - monotonic + entered) if entered and active == "active" else "",
+                "restarts": int(values.get("NRestarts") or 0),
+            }
+        )
+    return found
+
+
+def supervisor_processes(name: str, output: str, now: float) -> list[dict[str, Any]]:
+    """Parse `supervisorctl status`; now in seconds since the epoch. Supervisor does not count restarts."""
+    found = []
+    for line in output.splitlines():
+        words = line.split(maxsplit=2)
+        where = place(name, words[0]) if len(words) > 1 else None
+        if where is None or not words[1].isupper():
+            continue
+        pid, since = 0, ""
+        if uptime := UPTIME.search(line):
+            pid, days, hours, minutes, seconds = (int(number or 0) for number in uptime.groups())
+            since = iso(now - ((days * 24 + hours) * 60 + minutes) * 60 - seconds)
+        active = "failed" if words[1] in FAILED else ACTIVE.get(words[1], "inactive")
+        unit = {"unit": words[0], **where, "active": active, "sub": words[1]}
+        found.append({**unit, "pid": pid, "since": since, "restarts": 0})
+    return found
+
+
+def processes_of(name: str, manager: str, supervisorctl: list[str], run: Run) -> list[dict[str, Any]]:
+    """Ask the process manager once."""
+    if manager == "systemd":
+        output = run(["systemctl", "show", "--all", f"--property={','.join(PROPERTIES)}", f"{name}-*.service"])
+        found = systemd_processes(name, output, time.time(), time.clock_gettime(time.CLOCK_MONOTONIC))
+    else:
+        found = supervisor_processes(name, run([*supervisorctl, "status"]), time.time())
+    return sorted(found, key=lambda one: (one["release"], one["group"], one["instance"]))
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "root": {"type": "path"},
+            "lock_path": {"type": "path"},
+            "manager": {"type": "str", "choices": ["auto", "systemd", "supervisor"], "default": "auto"},
+            "supervisorctl": {"type": "list", "elements": "str", "default": ["supervisorctl"]},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    name = params["name"]
+    root = Path(params["root"] or f"/srv/{name}")
+    lock = Path(params["lock_path"] or f"/run/lock/asgiway-{name}")
+    manager = params["manager"]
+    if manager == "auto":
+        manager = "systemd" if Path(SYSTEMD_RUNS).is_dir() else "supervisor"
+
+    def run(command: list[str]) -> str:
+        try:
+            # exit codes are of no use: supervisorctl says 3 when one program of many is stopped
+            return str(module.run_command(command, handle_exceptions=False)[1])
+        except OSError:
+            return ""
+
+    live = live_of(root)
+    try:
+        releases = releases_of(root, live)
+    except OSError as error:
+        module.fail_json(msg=f"app_state: {error.filename} cannot be read: {error.strerror}.")
+    history = history_of(root)
+    module.exit_json(
+        changed=False,
+        live=live,
+        previous=previous_of(history, releases, live),
+        releases=releases,
+        history=history,
+        processes=processes_of(name, manager, params["supervisorctl"], run),
+        lock=read_json(lock / "info.json") or {},
+        manager=manager,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""What a Django project's files say about it, read as text: nothing of the project is ever imported."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# the first that exists is the one the release installs
+REQUIREMENTS = ("requirements.txt", "requirements/production.txt", "requirements/base.txt")
+# PEP 503: any run of - _ . and any case is the same name
+CHANNELS_REDIS = re.compile(
+    r"(?<![A-Za-z0-9._-])channels[-_.]+redis(?![A-Za-z0-9])(?![-_.]+[A-Za-z0-9])", re.IGNORECASE
+)
+DEPTH = 8  # of `from .base import *` and `-r other.txt` chains
+
+
+class ProjectError(ValueError):
+    """A sentence for the user."""
+
+
+def inspect(path: str, settings: str = "", wsgi: str = "", asgi: str = "") -> dict[str, Any]:
+    """Discover how a project is started and what it needs.
+
+    Args:
+        path: the directory that holds manage.py.
+        settings: the settings module, when the user named one.
+        wsgi: module:name (or module) of the WSGI callable, when the user named one.
+        asgi: the same for ASGI.
+
+    Returns:
+        settings (module), wsgi and asgi (module:name, or "" when there is none), requirements (uv.lock, requirements,
+        pyproject or none), requirements_file (relative, or ""), channels_redis (bool).
+
+    Raises:
+        ProjectError: when the files do not say enough; the sentence names the word that would.
+    """
+    root = Path(path).expanduser()
+    try:
+        if not root.is_dir():
+            raise ProjectError(f"app_path {root} is not a directory")
+        if settings:
+            _require_module(root, settings, f"app_settings={settings}")
+        else:
+            settings = _settings_of_manage(root)
+        kind, file = _requirements(root)
+        return {
+            "settings": settings,
+            "wsgi": _callable(root, "wsgi", wsgi, settings),
+            "asgi": _callable(root, "asgi", asgi, settings),
+            "requirements": kind,
+            "requirements_file": file,
+            "channels_redis": _asks_for_channels_redis(root, kind, file),
+        }
+    except (OSError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ProjectError(f"the project in {root} cannot be read ({reason})") from error
+
+
+def require(project: dict[str, Any], interface: str, engine: str) -> None:
+    """Check that a project has what an engine serves.
+
+    Args:
+        project: a result of `inspect`.
+        interface: wsgi or asgi.
+        engine: the name for the message.
+
+    Raises:
+        ProjectError: when it has no such callable.
+    """
+    if not project[interface]:
+        package = project["settings"].split(".")[0]
+        raise ProjectError(
+            f"{engine} speaks {interface.upper()} and the project has no {interface}.py beside its settings"
+            f" ({project['settings']}); add one, or name the callable:"
+            f" -e app_{interface}={package}.{interface}:application"
+        )
+
+
+# --- settings, WSGI, ASGI -------------------------------------------------------------------------------------------
+
+
+def _settings_of_manage(root: Path) -> str:
+    manage = root / "manage.py"
+    if not manage.is_file():
+        raise ProjectError(f"{root} has no manage.py; give the directory that holds it, or app_settings=<module>")
+    found = list(dict.fromkeys(_settings_names(_read(manage))))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ProjectError(
+            f"{manage} names several settings modules ({', '.join(found)}); choose: -e app_settings={found[0]}"
+        )
+    raise ProjectError(f"{manage} does not name its settings module as text; give it: -e app_settings=<module>")
+
+
+def _settings_names(text: str) -> Iterator[str]:
+    """Yield the modules that a manage.py gives DJANGO_SETTINGS_MODULE, by setdefault() first, else in any other way."""
+    tree = _parse(text)
+    if tree is None:  # Python 2, or newer than ours
+        yield from re.findall(r"""^[^#\n]*DJANGO_SETTINGS_MODULE['"]\]?\s*[,=]\s*['"]([\w.]+)['"]""", text, re.M)
+        return
+    defaults: list[str] = []
+    others: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            values = [_text(argument) for argument in [*node.args, *(keyword.value for keyword in node.keywords)]]
+            if "DJANGO_SETTINGS_MODULE" in values[:1] and len(values) > 1 and values[1]:
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+                (defaults if name == "setdefault" else others).append(values[1])
+        elif (
+            isinstance(node, ast.Assign)
+            and isinstance(target := node.targets[0], ast.Subscript)
+            and _text(target.slice) == "DJANGO_SETTINGS_MODULE"
+        ):
+            others.append(_text(node.value))
+    yield from filter(None, defaults or others)
+
+
+def _callable(root: Path, kind: str, given: str, settings: str) -> str:
+    if given:
+        module, _, name = given.partition(":")
+        _require_module(root, module, f"app_{kind}={given}")
+        return f"{module}:{name or 'application'}"
+    named = _setting(root, settings, f"{kind.upper()}_APPLICATION")
+    module, _, name = named.rpartition(".")
+    if module and (_module_file(root, module) or not _top(root, module)):
+        return f"{module}:{name}"
+    parts = settings.split(".")[:-1]
+    for length in range(len(parts), -1, -1):
+        module = ".".join([*parts[:length], kind])
+        if _module_file(root, module):
+            return f"{module}:application"
+    return ""
+
+
+def _setting(root: Path, module: str, name: str, depth: int = DEPTH) -> str:
+    """Return a setting that is written as text, in the module or in what it imports with *; the last one counts."""
+    file = _module_file(root, module)
+    tree = _parse(_read(file)) if file else None
+    value = ""
+    for node in tree.body if tree else []:
+        if isinstance(node, ast.ImportFrom) and depth and any(alias.name == "*" for alias in node.names):
+            package = module.split(".") if file and file.name == "__init__.py" else module.split(".")[:-1]
+            base = package[: len(package) - node.level + 1] if node.level else []
+            other = ".".join([*base, *([node.module] if node.module else [])])
+            value = _setting(root, other, name, depth - 1) or value
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                value = _text(node.value)
+    return value
+
+
+def _module_file(root: Path, module: str) -> Path | None:
+    if not re.fullmatch(r"\w+(\.\w+)*", module):
+        return None
+    base = root.joinpath(*module.split("."))
+    for file in (base.with_name(base.name + ".py"), base / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+def _top(root: Path, module: str) -> bool:
+    """Tell whether a module's first part is of the project; the rest of the world is not ours to judge."""
+    first = root / module.split(".")[0]
+    return first.is_dir() or first.with_name(first.name + ".py").is_file()
+
+
+def _require_module(root: Path, module: str, subject: str) -> None:
+    if _top(root, module) and not _module_file(root, module):
+        raise ProjectError(f"{subject}: no module named {module} in {root} (no {module.replace('.', '/')}.py)")
+
+
+# --- dependencies ---------------------------------------------------------------------------------------------------
+
+
+def _requirements(root: Path) -> tuple[str, str]:
+    if (root / "uv.lock").is_file() and (root / "pyproject.toml").is_file():
+        return "uv.lock", "uv.lock"
+    for name in REQUIREMENTS:
+        if (root / name).is_file():
+            return "requirements", name
+    if isinstance(_toml(root / "pyproject.toml").get("project"), dict):
+        return "pyproject", "pyproject.toml"
+    for name, command in (
+        ("poetry.lock", "poetry export -o requirements.txt"),
+        ("Pipfile.lock", "pipenv requirements > requirements.txt"),
+        ("Pipfile", "pipenv requirements > requirements.txt"),
+    ):
+        if (root / name).is_file():
+            raise ProjectError(f"{root / name} is not read; export its requirements first: {command}")
+    return "none", ""
+
+
+def _asks_for_channels_redis(root: Path, kind: str, file: str) -> bool:
+    if kind == "requirements":
+        return any(CHANNELS_REDIS.search(line) for line in _requirement_lines(root / file))
+    if kind == "pyproject":
+        dependencies = _toml(root / file)["project"].get("dependencies")
+        lines = dependencies if isinstance(dependencies, list) else []
+        return any(CHANNELS_REDIS.match(str(line).strip()) for line in lines)
+    if kind == "uv.lock":
+        return bool(re.search(r'^name = "channels-redis"$', _read(root / file), re.MULTILINE))
+    return False
+
+
+def _requirement_lines(file: Path, depth: int = DEPTH) -> Iterator[str]:
+    """Yield a requirements file's lines without comments, and those of the files it includes."""
+    for raw in _read(file).splitlines() if file.is_file() else []:
+        line = re.sub(r"(^|\s)#.*", "", raw).strip()
+        included = re.fullmatch(r"(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", line)
+        if not included:
+            yield line
+        elif depth and not line.startswith(("-c", "--c")):
+            yield from _requirement_lines(file.parent / included[1], depth - 1)
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        return tomllib.loads(_read(file))
+    except ValueError as error:
+        raise ProjectError(f"{file} is not valid TOML: {' '.join(str(error).split())}") from error
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def _parse(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _text(node: ast.expr | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

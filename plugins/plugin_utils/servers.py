@@ -1,0 +1,207 @@
+"""From the registry of engines to processes: pure functions, used by the filters of the same names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Group = dict[str, Any]
+
+
+def server_groups(
+    server: str,
+    engines: Mapping[str, Mapping[str, Any]],
+    aliases: Mapping[str, str],
+    *,
+    workers: int,
+    threads: int,
+    values: Mapping[str, Any],
+) -> list[Group]:
+    """Expand a server word into its groups of processes.
+
+    Args:
+        server: an engine, `A+B` (A answers HTTP under WSGI, B the WebSockets and async routes under ASGI) or an alias.
+        engines: the registry.
+        aliases: other names of compositions.
+        workers: processes per group, at least 1.
+        threads: threads per process, where the engine has any.
+        values: what fills the remaining placeholders of argv: venv, wsgi, asgi, runtime (directory of the sockets),
+            websocket_timeout (seconds). `{instance}` stays in the result, for the process manager to fill.
+
+    Returns:
+        One group per engine, in the order of the word, with name (wsgi or asgi), engine, interface, offers
+        (which of http, async, ws it answers), instances, workers, argv, packages, environment, unit, relax,
+        stop_signal and grace (seconds).
+
+    Raises:
+        ValueError: when the word names no such server.
+    """
+    names = aliases.get(server, server).split("+")
+    missing = [name for name in names if name not in engines]
+    if missing:
+        raise ValueError(f"{missing[0]} is not a server. One of: {', '.join(sorted([*engines, *aliases]))}")
+    return [_group(name, engines[name], names, engines, workers, threads, values) for name in names]
+
+
+def _group(
+    name: str,
+    engine: Mapping[str, Any],
+    names: Sequence[str],
+    engines: Mapping[str, Mapping[str, Any]],
+    workers: int,
+    threads: int,
+    values: Mapping[str, Any],
+) -> Group:
+    interface = str(engine["interface"])
+    forks = engine["scale"] == "workers"
+    if len(names) > 1:
+        offers = ["http"] if interface == "wsgi" else ["async", "ws"]
+    else:
+        offers = ["http", "async"] + (["ws"] if interface == "asgi" else [])
+    placeholders = {
+        **values,
+        "app": values[interface],
+        "socket": f"{values['runtime']}/{interface}-{{instance}}.sock",
+        "workers": workers if forks else 1,
+        "threads": threads,
+        "grace": engine["grace"],
+    }
+    return {
+        "name": interface,
+        "engine": name,
+        "interface": interface,
+        "offers": offers,
+        "instances": 1 if forks else workers,
+        "workers": workers,
+        "threads": threads,
+        "socket": placeholders["socket"],
+        "argv": [_fill(str(part), placeholders) for part in engine["argv"]],
+        "packages": list(engine["packages"]),
+        "environment": dict(engine["environment"]),
+        "unit": dict(engine["unit"]),
+        "relax": dict(engine["relax"]),
+        "stop_signal": str(engine["stop_signal"]),
+        "grace": int(engine["grace"]),
+        "close_code": int(engine["close_code"]),
+    }
+
+
+def _fill(text: str, placeholders: Mapping[str, Any]) -> str:
+    """Replace {name}s; plain replacement, because an argv may hold braces of its own."""
+    for key, value in placeholders.items():
+        text = text.replace("{" + key + "}", str(value))
+    return text
+
+
+def command_line(argv: Sequence[str], manager: str) -> str:
+    """Write argv as a process manager reads it.
+
+    systemd expands % specifiers and $ variables and splits like a shell (systemd.service(5), "Command lines");
+    supervisor expands %(name)s and splits with shlex. `{instance}` becomes the number of the process.
+
+    Raises:
+        ValueError: for a manager other than systemd or supervisor.
+    """
+    if manager == "systemd":
+        return " ".join(_systemd_word(part) for part in argv).replace("{instance}", "%i")
+    if manager == "supervisor":
+        return shlex.join(part.replace("%", "%%") for part in argv).replace("{instance}", "%(process_num)d")
+    raise ValueError(f"{manager} is not a process manager. One of: systemd, supervisor")
+
+
+def _systemd_word(word: str) -> str:
+    word = word.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
+    if word and not set(word) & set(" \t\n'\";"):
+        return word
+    return '"' + word.replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def env_file(values: Mapping[str, Any]) -> str:
+    r"""Write KEY="value" lines that systemd's EnvironmentFile= and sh's `.` read alike.
+
+    Both take a backslash before one of " \\ $ ` inside double quotes (systemd.exec(5), POSIX sh 2.2.3).
+    """
+    lines = []
+    for key, value in sorted(values.items()):
+        text = str(value)
+        for special in '\\"$`':
+            text = text.replace(special, "\\" + special)
+        lines.append(f'{key}="{text}"\n')
+    return "".join(lines)
+
+
+def group_sockets(groups: Sequence[Group], release: str, offer: str = "") -> list[str]:
+    """Return the socket paths of all processes, or of those that offer http, async or ws."""
+    return [
+        group["socket"].replace("{instance}", str(number)).replace("@RELEASE@", release)
+        for group in groups
+        if not offer or offer in group["offers"]
+        for number in range(1, group["instances"] + 1)
+    ]
+
+
+def numbered(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Return {name, number} of each process of each group, numbers from 1."""
+    return [
+        {"name": group["name"], "number": number} for group in groups for number in range(1, group["instances"] + 1)
+    ]
+
+
+def process_groups(processes: Sequence[Mapping[str, Any]], app: str, release: str) -> list[Group]:
+    """Return the groups of a release as far as its processes on a host tell them (see asgiway.django.app_state)."""
+    numbers: dict[str, list[int]] = {}
+    for process in processes:
+        if process["release"] == release:
+            numbers.setdefault(str(process["group"]), []).append(int(process["instance"]))
+    return [
+        {
+            "name": name,
+            "instances": max(found),
+            "offers": [],
+            "socket": f"/run/{app}/{release}/{name}-{{instance}}.sock",
+        }
+        for name, found in sorted(numbers.items())
+    ]
+
+
+def socket_links(groups: Sequence[Group], release: str, slots: int) -> list[dict[str, str]]:
+    """Spread the processes over the fixed names that nginx knows.
+
+    Returns:
+        One {name: "http/1.sock", target: "/run/..."} per name; ws/ is absent when nothing speaks WebSocket.
+
+    Raises:
+        ValueError: when there are more processes than names.
+    """
+    links = []
+    for offer in ("http", "async", "ws"):
+        sockets = group_sockets(groups, release, offer)
+        if len(sockets) > slots:
+            raise ValueError(f"{len(sockets)} processes do not fit into {slots} socket names; lower workers")
+        if sockets:
+            links += [
+                {"name": f"{offer}/{slot + 1}.sock", "target": sockets[slot % len(sockets)]} for slot in range(slots)
+            ]
+    return links
+
+
+def release_id(*parts: Any) -> str:
+    """Return the first 12 hex digits of the SHA-256 of whatever would make the running site differ."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def retired(releases: Sequence[Mapping[str, Any]], keep: int, protected: Sequence[str]) -> list[str]:
+    """Return the ids of the releases to remove: all but the newest `keep`, never a protected one.
+
+    Args:
+        releases: each with id and mtime (ISO 8601 in UTC, which sorts as text).
+        keep: how many stay.
+        protected: ids that stay whatever their age (the live one and its predecessor).
+    """
+    newest = sorted(releases, key=lambda release: str(release["mtime"]), reverse=True)
+    stay = {release["id"] for release in newest[:keep]} | set(protected)
+    return [str(release["id"]) for release in newest if release["id"] not in stay]

@@ -1,0 +1,64 @@
+"""Check a release with its own Python before anything of it starts: `python -m asgiway_runtime.check`.
+
+Imports what the processes will import, runs Django's checks and sends one message through the channel layer.
+Prints one line per check; on failure the traceback, and exits with 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+LAYER_SECONDS = 10
+
+
+def _applications() -> str:
+    """Import asgi.py and wsgi.py as far as the server needs them."""
+    names = [name for name in ("wsgi", "asgi") if os.environ.get(f"ASGIWAY_{name.upper()}")]
+    for name in names:
+        import_module(f"asgiway_runtime.{name}")
+    return f"imported {' and '.join(names)}"
+
+
+def _django() -> str:
+    """Run `check --deploy`: errors stop the deploy, warnings are shown."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("check", deploy=True)
+    return f"Django {django.get_version()} checked"
+
+
+def _channel_layer() -> str:
+    """Send a message to ourselves through the project's own settings."""
+    try:
+        from channels.layers import get_channel_layer  # type: ignore[import-not-found]
+    except ImportError:
+        return "no channels"
+    layer = get_channel_layer()
+    if layer is None:
+        return "no channel layer"
+
+    async def round_trip() -> None:
+        channel = await layer.new_channel("asgiway.check")
+        await layer.send(channel, {"type": "asgiway.check"})
+        message: dict[str, Any] = await layer.receive(channel)
+        if message["type"] != "asgiway.check":
+            raise RuntimeError(f"the channel layer gave back {message!r}")
+
+    asyncio.run(asyncio.wait_for(round_trip(), LAYER_SECONDS))
+    return f"{type(layer).__name__} passed a message on"
+
+
+def main() -> None:
+    """Run all checks in order; the first failure ends with its traceback."""
+    for check in (_django, _applications, _channel_layer):
+        sys.stdout.write(f"{check.__name__.strip('_')}: {check()}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Settings that a deployed project needs, laid over the project's own; the project's files stay as they are.
+
+Used as DJANGO_SETTINGS_MODULE; ASGIWAY_SETTINGS names the project's module. `settings_overlay: false` turns it off.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+_theirs = import_module(os.environ["ASGIWAY_SETTINGS"])
+globals().update({name: getattr(_theirs, name) for name in dir(_theirs) if name.isupper()})
+
+
+def _get(name: str, default: Any) -> Any:
+    return getattr(_theirs, name, default)
+
+
+def _hosts() -> list[str]:
+    """The project's ALLOWED_HOSTS and the site's own names."""
+    hosts = list(_get("ALLOWED_HOSTS", []))
+    return hosts + [host for host in os.environ.get("ASGIWAY_HOSTS", "").split(",") if host and host not in hosts]
+
+
+def _databases() -> dict[str, Any]:
+    """SQLite files inside the source move to the state directory: a release is read-only, data outlives it."""
+    databases = {name: dict(database) for name, database in _get("DATABASES", {}).items()}
+    source, state = Path(os.environ["ASGIWAY_SOURCE_DIR"]), Path(os.environ["ASGIWAY_STATE_DIR"])
+    for database in databases.values():
+        path = Path(str(database.get("NAME", "")))
+        if database.get("ENGINE", "").endswith("sqlite3") and (not path.is_absolute() or source in path.parents):
+            database["NAME"] = str(state / path.name)
+    return databases
+
+
+def _channel_layers() -> dict[str, Any]:
+    """redis-py 8 has a socket timeout of 5 s, as long as channels_redis waits: idle consumers die without this."""
+    layers = {name: dict(layer) for name, layer in _get("CHANNEL_LAYERS", {}).items()}
+    for layer in layers.values():
+        config = dict(layer.get("CONFIG", {}))
+        if layer.get("BACKEND") == "channels_redis.core.RedisChannelLayer" and "hosts" in config:
+            config["hosts"] = [_patient(host) for host in config["hosts"]]
+            layer["CONFIG"] = config
+    return layers
+
+
+def _patient(host: Any) -> Any:
+    if isinstance(host, str):
+        host = {"address": host}
+    elif isinstance(host, (tuple, list)):
+        host = {"host": host[0], "port": host[1]}
+    return {"socket_timeout": None, **host}
+
+
+DEBUG = os.environ.get("ASGIWAY_DEBUG") == "1"
+ALLOWED_HOSTS = _hosts()
+DATABASES = _databases()
+STATIC_ROOT = os.environ["ASGIWAY_STATIC_ROOT"]
+USE_X_FORWARDED_PORT = True  # over a Unix socket SERVER_PORT is nonsense, and nginx always overwrites the header
+if not _get("SECURE_PROXY_SSL_HEADER", None):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if _get("CHANNEL_LAYERS", None):
+    CHANNEL_LAYERS = _channel_layers()
+if _get("SECRET_KEY", "").startswith("django-insecure-") or not _get("SECRET_KEY", ""):
+    SECRET_KEY = os.environ["SECRET_KEY"]
+if not _get("LOGGING", None):
+    # without DEBUG Django mails errors and prints none: the journal would stay empty
+    LOGGING = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"console": {"class": "logging.StreamHandler"}},
+        "loggers": {"django": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+    }

@@ -1,0 +1,228 @@
+"""What stands on a host: releases, history and processes, and nothing at all on a fresh one."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.asgiway.django.plugins.modules import app_state
+
+RunModule = Callable[..., dict[str, Any]]
+
+A, B, C, D = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc", "dddddddddddd"
+
+SYSTEMD = f"""\
+Id=shop-{A}-asgi@2.service
+MainPID=1002
+NRestarts=1
+ActiveState=active
+SubState=running
+ActiveEnterTimestampMonotonic=90000000
+
+Id=shop-{A}-asgi@1.service
+MainPID=0
+NRestarts=5
+ActiveState=failed
+SubState=failed
+ActiveEnterTimestampMonotonic=80000000
+
+Id=shop-redis.service
+MainPID=77
+NRestarts=0
+ActiveState=active
+SubState=running
+ActiveEnterTimestampMonotonic=1000000
+
+Id=shop-eu-{B}-wsgi@1.service
+MainPID=1
+ActiveState=active
+SubState=running
+
+Id=shop-eu-redis.service
+MainPID=1
+ActiveState=active
+SubState=running
+"""
+
+SUPERVISOR = f"""\
+nginx                            RUNNING   pid 9, uptime 0:10:00
+shop-{A}-asgi:shop-{A}-asgi-1    RUNNING   pid 41, uptime 1 day, 0:01:02
+shop-{A}-asgi:shop-{A}-asgi-2    FATAL     Exited too quickly (process log may have details)
+shop-{A}-wsgi:1                  BACKOFF   can't find command
+shop-{B}-wsgi                    STOPPED   Nov 21 11:00 AM
+shop-redis                       RUNNING   pid 7, uptime 0:00:05
+shop-eu-{C}-wsgi                 RUNNING   pid 8, uptime 0:00:05
+shop-eu-redis:shop-eu-redis      RUNNING   pid 8, uptime 0:00:05
+unix:///run/supervisor.sock no such file
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "srv"
+    for age, name in enumerate((A, B, C, D)):
+        release = root / "releases" / name
+        release.mkdir(parents=True)
+        if name != C:
+            (release / "release.json").write_text(json.dumps({"id": name, "server": "hybrid", "odd": [1]}))
+        for path in (release / "release.json", release):
+            if path.exists():
+                os.utime(path, (1000 - age, 1000 - age))
+    (root / "releases" / D / "bad").write_text("gate: GET /healthz\n")
+    (root / "releases" / "tmp.x").mkdir()
+    (root / "live").symlink_to(f"releases/{A}")
+    return root
+
+
+@pytest.fixture
+def read(run_module: RunModule, tmp_path: Path) -> RunModule:
+    def run(**options: Any) -> dict[str, Any]:
+        silent = {"manager": "supervisor", "supervisorctl": ["/nowhere/supervisorctl"]}
+        lock = str(tmp_path / "asgiway-shop")
+        return run_module(app_state.main, **{"name": "shop", "lock_path": lock, **silent, **options})
+
+    return run
+
+
+def test_a_fresh_host_is_empty(read: RunModule, tmp_path: Path) -> None:
+    result = read(root=str(tmp_path / "srv"))
+    expected = {"live": "", "previous": "", "releases": [], "history": [], "processes": [], "lock": {}}
+    assert {key: result[key] for key in expected} == expected
+    assert result["changed"] is False
+
+
+def test_releases_are_read_newest_first(read: RunModule, root: Path) -> None:
+    result = read(root=str(root))
+    assert result["live"] == A
+    releases = {release["id"]: release for release in result["releases"]}
+    assert list(releases) == [A, B, C, D]
+    assert [release["complete"] for release in releases.values()] == [True, True, False, True]
+    assert [release["live"] for release in releases.values()] == [True, False, False, False]
+    assert (releases[D]["bad"], releases[D]["bad_reason"]) == (True, "gate: GET /healthz")
+    assert releases[A]["info"] == {"id": A, "server": "hybrid", "odd": [1]}
+    assert releases[A]["mtime"] == "1970-01-01T00:16:40+00:00"
+    assert releases[C]["info"] == {}
+
+
+def test_a_release_json_cut_off_by_a_crash_is_incomplete(read: RunModule, root: Path) -> None:
+    (root / "releases" / B / "release.json").write_text('{"id": "bb')
+    assert {one["id"]: one["complete"] for one in read(root=str(root))["releases"]}[B] is False
+
+
+def test_a_live_link_into_nowhere_is_still_named(read: RunModule, root: Path) -> None:
+    (root / "live").unlink()
+    (root / "live").symlink_to("releases/eeeeeeeeeeee")
+    assert read(root=str(root))["live"] == "eeeeeeeeeeee"
+
+
+def test_the_history_is_its_last_whole_lines(read: RunModule, root: Path) -> None:
+    lines = [json.dumps({"to": f"{number:012x}"}) for number in range(12)]
+    (root / "history.jsonl").write_text("\n".join([*lines, '{"to": "cut o']))
+    history = read(root=str(root))["history"]
+    assert [entry["to"] for entry in history] == [f"{number:012x}" for number in range(2, 12)]
+
+
+@pytest.mark.parametrize(
+    ("switches", "previous"),
+    [
+        ([], B),  # the newest other one that is complete and not bad
+        ([(None, B), (B, A)], B),
+        ([(None, C), (C, D), (D, A)], B),  # incomplete and bad ones are passed over
+        ([("f" * 12, A)], B),  # retired meanwhile
+    ],
+)
+def test_previous(read: RunModule, root: Path, switches: list[tuple[str | None, str]], previous: str) -> None:
+    text = "".join(json.dumps({"from": old, "to": new}) + "\n" for old, new in switches)
+    (root / "history.jsonl").write_text(text)
+    assert read(root=str(root))["previous"] == previous
+
+
+def test_after_a_rollback_the_history_decides_not_the_age() -> None:
+    kept = [{"id": id_, "complete": True, "bad": False} for id_ in (C, B, A)]
+    history = [{"from": None, "to": B}, {"from": B, "to": A}, {"from": A, "to": C}]
+    assert app_state.previous_of(history, kept, C) == A
+
+
+def test_no_release_to_go_back_to() -> None:
+    only = [{"id": A, "complete": True, "bad": False}]
+    assert app_state.previous_of([{"from": None, "to": A}], only, A) == ""
+
+
+def test_the_lock_is_read(read: RunModule, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "asgiway-shop").mkdir()
+    (tmp_path / "asgiway-shop" / "info.json").write_text('{"who": "root"}')
+    assert read(root=str(root))["lock"] == {"who": "root"}
+
+
+def test_systemd_units_of_this_app_only() -> None:
+    found = app_state.systemd_processes("shop", SYSTEMD, now=1000.0, monotonic=100.0)
+    assert [one["unit"] for one in found] == [
+        f"shop-{A}-asgi@2.service",
+        f"shop-{A}-asgi@1.service",
+        "shop-redis.service",
+    ]
+    assert found[0] == {
+        "unit": f"shop-{A}-asgi@2.service",
+        "release": A,
+        "group": "asgi",
+        "instance": 2,
+        "active": "active",
+        "sub": "running",
+        "pid": 1002,
+        "since": "1970-01-01T00:16:30+00:00",
+        "restarts": 1,
+    }
+    assert (found[1]["active"], found[1]["since"], found[1]["restarts"]) == ("failed", "", 5)
+    assert (found[2]["release"], found[2]["group"]) == ("", "redis")
+
+
+def test_supervisor_programs_of_this_app_only() -> None:
+    found = app_state.supervisor_processes("shop", SUPERVISOR, now=100000.0)
+    seen = [(one["release"], one["group"], one["instance"], one["active"], one["sub"], one["pid"]) for one in found]
+    assert seen == [
+        (A, "asgi", 1, "active", "RUNNING", 41),
+        (A, "asgi", 2, "failed", "FATAL", 0),
+        (A, "wsgi", 1, "activating", "BACKOFF", 0),
+        (B, "wsgi", 1, "inactive", "STOPPED", 0),
+        ("", "redis", 1, "active", "RUNNING", 7),
+    ]
+    assert datetime.fromisoformat(found[0]["since"]).timestamp() == 100000 - 86400 - 62
+
+
+@pytest.mark.parametrize(("manager", "output"), [("systemd", SYSTEMD), ("supervisor", SUPERVISOR)])
+def test_one_question_to_the_manager(manager: str, output: str) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str]) -> str:
+        asked.append(command)
+        return output
+
+    found = app_state.processes_of("shop", manager, ["supervisorctl", "-c", "x"], run)
+    assert len(asked) == 1
+    assert [one["group"] for one in found][:2] == ["redis", "asgi"]
+
+
+def test_a_manager_that_stopped_programs_is_read_in_spite_of_its_exit_code(
+    read: RunModule, root: Path, tmp_path: Path
+) -> None:
+    ctl = tmp_path / "supervisorctl"
+    ctl.write_text(f"#!/bin/sh\n[ \"$1\" = status ] && echo 'shop-{A}-wsgi  RUNNING  pid 41, uptime 0:00:10'\nexit 3\n")
+    ctl.chmod(0o755)
+    (process,) = read(root=str(root), supervisorctl=[str(ctl)])["processes"]
+    assert (process["pid"], process["release"]) == (41, A)
+    assert abs(datetime.fromisoformat(process["since"]).timestamp() - (time.time() - 10)) < 5
+
+
+@pytest.mark.parametrize(("booted", "manager"), [(True, "systemd"), (False, "supervisor")])
+def test_the_manager_is_found(
+    read: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, booted: bool, manager: str
+) -> None:
+    monkeypatch.setattr(app_state, "SYSTEMD_RUNS", str(tmp_path if booted else tmp_path / "no"))
+    monkeypatch.setattr(app_state, "processes_of", lambda *_: [])
+    assert read(manager="auto")["manager"] == manager

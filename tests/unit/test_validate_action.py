@@ -1,0 +1,158 @@
+"""The action as users meet it: real ansible-playbook runs of a tiny playbook, about a second each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BIN = Path(sys.executable).parent
+SERVERS = {
+    "engines": ["daphne", "uvicorn", "gunicorn"],
+    "aliases": {"hybrid": "gunicorn+uvicorn"},
+    "interfaces": {"daphne": "asgi", "uvicorn": "asgi", "gunicorn": "wsgi"},
+}
+
+
+@dataclass
+class Run:
+    """One finished run."""
+
+    code: int
+    output: str
+    result: dict[str, Any]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., Run]:
+    """Return a function that runs the role with these options of ansible-playbook."""
+    project = tmp_path / "shop"
+    (project / "config").mkdir(parents=True)
+    (project / "manage.py").write_text('os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")\n')
+    for name in ("settings", "wsgi", "asgi"):
+        (project / f"config/{name}.py").touch()
+    target = tmp_path / "result.json"
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "connection": "ssh",  # to a host that does not exist: no connection may be made
+        "roles": [{"role": "asgiway.django.validate", "vars": {"validate_servers": SERVERS}}],
+        "tasks": [
+            {
+                "name": "Keep the result",
+                "ansible.builtin.copy": {"content": "{{ validate_result | to_json }}", "dest": str(target)},
+                "connection": "local",
+                "check_mode": False,
+                "vars": {"ansible_python_interpreter": sys.executable},
+            }
+        ],
+    }
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+
+    def run(*options: str, inventory: dict[str, Any] | None = None) -> Run:
+        hosts = {"all": {"hosts": {"nowhere.invalid": {"app_name": "shop", "app_path": "shop", **(inventory or {})}}}}
+        (tmp_path / "hosts.yml").write_text(json.dumps(hosts))
+        target.unlink(missing_ok=True)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        done = subprocess.run(
+            [BIN / "ansible-playbook", "-i", "hosts.yml", "play.yml", *options],
+            cwd=tmp_path,
+            env={**clean, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "10000", "PATH": f"{BIN}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        result = json.loads(target.read_text()) if target.exists() else {}
+        return Run(done.returncode, done.stdout + done.stderr, result)
+
+    return run
+
+
+def test_good_words_come_back_and_secrets_do_not(play: Callable[..., Run], tmp_path: Path) -> None:
+    run = play(
+        *("--check", "-vvv", "-e", "workers=2", "-e", "keep_data=yes", "-e", "server=gunicorn+daphne"),
+        inventory={
+            "app_env": {"PASSWORD": "{{ 'hunter' ~ 2 }}"},
+            "app_domain": "{{ app_name }}.example.com",
+            "region": 1,
+        },
+    )
+    assert run.code == 0, run.output
+    assert "hunter2" not in run.output
+    words = run.result["words"]
+    assert (words["workers"], words["keep_data"], words["app_domain"]) == (2, True, "shop.example.com")
+    assert words["app_path"] == str(tmp_path / "shop")
+    assert "app_env" not in words
+    assert run.result["engines"] == ["gunicorn", "daphne"]
+    assert run.result["project"]["asgi"] == "config.asgi:application"
+    assert run.result["changed"] is False
+
+
+def test_every_error_is_a_sentence_of_one_message(play: Callable[..., Run], tmp_path: Path) -> None:
+    extra = tmp_path / "extra.yml"
+    extra.write_text("regoin: eu\nmine: 1\nown_words: [mine]\n")
+    run = play(
+        *("-e", "server=dafne", "-e", "sever=daphne", "-e", "workers=two", "-e", "http_port=99999", "-e", f"@{extra}"),
+        *("-e", "app_domain={{ nothing }}", "-e", "app_path=nowhere", "-e", "stray", "-e", "app_env=hunter2"),
+        *("-e", "nginx_prot=80", "-e", "deploy_state=x"),
+        inventory={"worker": 3, "servers": [], "app_version": 2, "validate_port": 1},
+    )
+    assert run.code == 2
+    assert "Traceback" not in run.output
+    assert "hunter2" not in run.output
+    for sentence in (
+        "- dafne is not a server; did you mean daphne? One of: daphne, gunicorn, hybrid, uvicorn, or A+B such as"
+        " gunicorn+daphne (WSGI+ASGI). Try: ./asgiway deploy -e server=daphne\n",
+        "- sever is not a variable of Asgiway; did you mean server? If it is your own, list it: own_words: [sever]\n",
+        "- regoin is not a variable of Asgiway; if it is your own, list it: own_words: [regoin]\n",
+        "- workers is two; it must be a whole number from 1 to 64. Try: ./asgiway deploy -e workers=4\n",
+        "- http_port is 99999; it must be a whole number from 1 to 65535. Try: ./asgiway deploy -e http_port=8080\n",
+        f"- app_path {tmp_path}/nowhere does not exist on this machine. Try: ./asgiway deploy -e app_path=DIRECTORY\n",
+        "- app_domain cannot be worked out: 'nothing' is undefined\n",
+        "- app_env must be a dictionary, as in -e ",
+        "- something after -e is not of the form name=value.",
+        "- worker in the inventory looks like workers misspelt; if it is your own, list it: own_words: [worker]\n",
+        "validate_port in the inventory is not a variable of the role validate; if it is your own, list it",
+    ):
+        assert sentence in run.output
+    for silent in ("- mine", "- servers", "app_version", "deploy_state is"):
+        assert silent not in run.output
+    assert "11 things to correct, nothing was changed:\n" in run.output
+
+
+def test_a_single_error_stands_alone(play: Callable[..., Run]) -> None:
+    run = play("-e", "workers=0")
+    assert run.code == 2
+    assert "workers is 0; it must be a whole number from 1 to 64." in run.output
+    assert "things to correct" not in run.output
+
+
+def test_a_project_without_asgi_cannot_have_an_asgi_server(play: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "shop/config/asgi.py").unlink()
+    run = play("-e", "server=daphne")
+    assert run.code == 2
+    assert "daphne speaks ASGI and the project has no asgi.py beside its settings (config.settings)" in run.output
+    run = play("-e", "server=gunicorn")
+    assert run.code == 0, run.output
+    assert run.result["project"]["asgi"] == ""
+
+
+def test_wrong_options_of_the_task_are_a_sentence_too(play: Callable[..., Run]) -> None:
+    run = play("-e", "validate_spec=/nowhere.yml")
+    assert run.code == 2
+    assert "Could not find or access '/nowhere.yml'" in run.output
+    assert "Traceback" not in run.output
+
+
+def test_ignored_words_are_not_looked_at(play: Callable[..., Run]) -> None:
+    run = play("-e", '{"validate_ignore": ["app_path", "server"]}', "-e", "app_path=no", "-e", "server=no")
+    assert run.code == 0, run.output
+    assert (run.result["words"]["app_path"], run.result["engines"], run.result["project"]) == (None, [], {})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.asgiway.django.plugins.plugin_utils import project, words
@@ -28,13 +29,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except (AnsibleError, words.WordsError) as error:
             result.update(failed=True, msg=_sentence(error))
         except Exception as error:
-            # the message of an unknown error may hold a value, so only its kind is shown
+            # the text of an unknown error may hold a value, so only its kind and place are shown
             result.update(
                 failed=True,
                 msg=f"the words could not be checked: an unexpected {type(error).__name__}. Nothing was changed;"
                 " run the same command with -vvv and report it",
             )
-            self._display.vvv(f"validate: {error!r}")
+            for frame in traceback.extract_tb(error.__traceback__):
+                self._display.vvv(f"{frame.filename}:{frame.lineno} in {frame.name}")
         return result
 
     def _check(self, task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -85,9 +87,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             try:
                 given[name] = self._templar.template(task_vars.get(name, word.default))
             except AnsibleError as error:
-                # a template's error may quote the template; a secret word's stays unquoted
-                reason = "" if word.secret else f": {_sentence(error)}"
-                errors.append(f"{name} cannot be worked out{reason}")
+                reason = _secret_reason(error) if word.secret else _sentence(error)
+                errors.append(f"{name} cannot be worked out: {reason}")
         return given, errors
 
     def _inventory_names(self, task_vars: Mapping[str, Any]) -> set[str]:
@@ -103,7 +104,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {str(name) for name in names}
 
 
-def _sentence(error: Exception) -> str:
+def _secret_reason(error: BaseException) -> str:
+    """Return why a secret cannot be read, from the kind of the error; its text may hold the value."""
+    cause: BaseException | None = error
+    while cause:
+        if "Vault" in type(cause).__name__:  # AnsibleVaultError, and UndecryptableVaultError of ansible._internal
+            return "the vault cannot be opened; give the right --vault-password-file or --ask-vault-pass"
+        if isinstance(cause, AnsibleUndefinedVariable):
+            return "a variable in it is not defined"
+        cause = cause.__cause__ or cause.__context__
+    return "the template in it fails (the reason is not shown, because it may quote the secret)"
+
+
+def _sentence(error: BaseException) -> str:
     """Return an error's text in one line, without the source excerpt that Ansible adds to it."""
     text = str(getattr(error, "message", "") or error)
     return " ".join(text.split())

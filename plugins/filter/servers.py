@@ -38,11 +38,11 @@ class FilterModule:
             "command_line",
             "env_file",
             "group_sockets",
-            "numbered",
             "process_groups",
             "release_id",
             "retired",
             "server_groups",
             "socket_links",
+            "units",
         )
         return {name: _reported(getattr(servers, name)) for name in names}

@@ -68,6 +68,10 @@ holder:
   description: Who held the lock before the task, as in O(info); empty for nobody.
   type: dict
   returned: always
+taken_over:
+  description: The lock of a dead run of this controller was taken over.
+  type: bool
+  returned: when it was
 released:
   description: Whether a lock was removed.
   type: bool
@@ -209,7 +213,7 @@ def main() -> None:
     )
     path = Path(module.params["path"])
     if module.check_mode:
-        module.exit_json(changed=False, held=False, holder={})
+        module.exit_json(changed=False, held=False, holder={}, released=False)
     if module.params["state"] == "absent" and not path.parent.is_dir():
         module.exit_json(changed=False, held=False, holder={}, released=False)
     try:

@@ -78,7 +78,9 @@ options:
     elements: str
     default: []
   log_files:
-    description: Files whose last 30 lines go into the message of a refusal.
+    description:
+      - Files whose last 30 lines go into the message of a refusal; C(*) and C(?) may stand in a name.
+      - Of many only the 3 that were written last are shown.
     type: list
     elements: path
     default: []
@@ -115,6 +117,7 @@ checks:
   sample: [{name: GET /healthz over /run/shop/3f9c2a41b07d/asgi-1.sock, ok: true, detail: status 200, seconds: 0.12}]
 """
 
+import glob
 import importlib.util
 import time
 from collections.abc import Callable, Iterator
@@ -123,17 +126,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.asgiway.django.plugins.module_utils.gate_checks import (
-    Check,
-    Refused,
-    Site,
-    dead,
-    get_once,
-    repeat,
-    websocket_once,
-)
+from ansible_collections.asgiway.django.plugins.module_utils.gate_checks import Check, Refused, Site, dead, repeat
+from ansible_collections.asgiway.django.plugins.module_utils.gate_http import get_once
+from ansible_collections.asgiway.django.plugins.module_utils.gate_websocket import websocket_once
 
 LOG_LINES = 30
+LOG_FILES = 3
 
 Run = Callable[[list[str]], str]
 
@@ -179,12 +177,18 @@ def run_checks(params: dict[str, Any], run: Run) -> Iterator[Check]:
         yield check
 
 
+def newest(patterns: list[str]) -> list[str]:
+    """Return the files that the patterns match, the one written last first, no more than LOG_FILES of them."""
+    found = {name for pattern in patterns for name in glob.glob(pattern) if Path(name).is_file()}  # noqa: PTH207
+    return sorted(found, key=lambda name: Path(name).stat().st_mtime, reverse=True)[:LOG_FILES]
+
+
 def last_lines(command: list[str], files: list[str], run: Run) -> str:
     """Return the last lines of the application's log; what cannot be read is left out."""
     parts = []
     if command:
         parts.append((" ".join(command), run(command)))
-    for name in files:
+    for name in newest(files):
         try:
             with Path(name).open("rb") as log:
                 log.seek(max(0, log.seek(0, 2) - 65536))

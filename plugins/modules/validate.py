@@ -57,7 +57,7 @@ engines:
   returned: success
   type: list
 project:
-  description: What M(asgiway.django.project) found in app_path; empty when app_path is ignored.
+  description: What P(asgiway.django.project#lookup) found in app_path; empty when app_path is ignored.
   returned: success
   type: dict
 """

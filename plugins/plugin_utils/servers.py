@@ -143,10 +143,12 @@ def group_sockets(groups: Sequence[Group], release: str, offer: str = "") -> lis
     ]
 
 
-def numbered(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """Return {name, number} of each process of each group, numbers from 1."""
+def units(groups: Sequence[Group], app: str, release: str) -> list[str]:
+    """Return the name of the systemd unit of each process of a release, numbers from 1."""
     return [
-        {"name": group["name"], "number": number} for group in groups for number in range(1, group["instances"] + 1)
+        f"{app}-{release}-{group['name']}@{number}.service"
+        for group in groups
+        for number in range(1, group["instances"] + 1)
     ]
 
 

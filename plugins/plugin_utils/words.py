@@ -200,7 +200,7 @@ def _check_text(word: Word, text: str, subject: str, command: str) -> None:
 
 def _cast_list(word: Word, value: Any, command: str) -> list[str]:
     if isinstance(value, str):
-        value = _from_text(value, "[", "]", lambda text: [part.strip() for part in text.split(",") if part.strip()])
+        value = _from_text(value)
     if not isinstance(value, (list, tuple)):
         raise WordsError(f"{word.name} is {show(value)}; it must be a list, as in {_as_json(word)}")
     result = []
@@ -215,8 +215,7 @@ def _cast_list(word: Word, value: Any, command: str) -> list[str]:
 
 def _cast_dict(word: Word, value: Any, command: str) -> dict[str, str]:
     """Check environment variables; only their names may reach a message."""
-    if isinstance(value, str):
-        value = _from_text(value, "{", "}", lambda text: {} if not text.strip() else None)
+    # no text: a secret is not in the result, so the playbook reads the variable itself, as it was given
     if not isinstance(value, Mapping):
         raise WordsError(f"{word.name} must be a dictionary, as in {_as_json(word)}")
     result = {}
@@ -238,15 +237,15 @@ def _cast_dict(word: Word, value: Any, command: str) -> dict[str, str]:
     return result
 
 
-def _from_text(text: str, start: str, end: str, otherwise: Callable[[str], Any]) -> Any:
-    """Read '[a, b]' and '{a: b}' as YAML, as -e name=value gives them as plain text."""
+def _from_text(text: str) -> Any:
+    """Read 'a,b' and '[a, b]', as -e name=value gives them as plain text."""
     stripped = text.strip()
-    if stripped.startswith(start) and stripped.endswith(end):
-        try:
-            return yaml.safe_load(stripped)
-        except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return None  # PyYAML lets its constructors' errors through, as for [!!bool x]
-    return otherwise(text)
+    if not (stripped.startswith("[") and stripped.endswith("]")):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return yaml.safe_load(stripped)
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # PyYAML lets its constructors' errors through, as for [!!bool x]
 
 
 def _as_json(word: Word) -> str:

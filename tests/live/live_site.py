@@ -48,7 +48,7 @@ class Site:
         return httpx.Client(
             base_url=self.url,
             timeout=HTTP_LIMIT,
-            verify=self._tls or True,
+            verify=self._tls or False,  # only https has a context; loading one for http costs time
             trust_env=False,  # a proxy in the tester's environment must not answer instead of the site
             event_hooks={"response": [self._remember]},
         )
@@ -94,7 +94,15 @@ class Site:
         uri = self.url.replace("http", "ws", 1) + path
         try:
             socket: ClientConnection = connect(
-                uri, ssl=self._tls, proxy=None, ping_interval=None, open_timeout=10, close_timeout=2, **options
+                uri,
+                ssl=self._tls,
+                proxy=None,
+                ping_interval=None,
+                open_timeout=10,
+                close_timeout=2,
+                max_queue=None,  # a client that reads little must still see the close
+                legacy=True,  # connect now, not at `with`
+                **options,
             )
             return socket
         except InvalidStatus as refusal:

@@ -124,7 +124,7 @@ def test_of_two_at_once_one_wins(path: Path, monkeypatch: pytest.MonkeyPatch) ->
     look = deploy_lock.holder_of
 
     def look_and_wait(path: Path) -> dict[str, Any] | None:
-        found = look(path)
+        found: dict[str, Any] | None = look(path)
         with contextlib.suppress(threading.BrokenBarrierError):
             both_looked.wait(0.5)
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import json
+import os
 import socketserver
 import sys
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.asgiway.django.plugins.module_utils import gate_checks
+from ansible_collections.asgiway.django.plugins.module_utils import gate_checks, gate_websocket
 from ansible_collections.asgiway.django.plugins.modules import gate
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, unix_serve
@@ -173,6 +174,16 @@ def test_the_log_command_is_quoted(ask: RunModule, sock: Path) -> None:
     assert "  ImproperlyConfigured: no" in result["msg"]
 
 
+def test_of_many_logs_the_newest_are_quoted(ask: RunModule, sock: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        log = tmp_path / f"{RELEASE}-asgi-{number}.log"
+        log.write_text(f"written by {number}\n")
+        os.utime(log, (number, number))
+    with http_server(sock, always(404)):
+        message = ask(log_files=[f"{tmp_path}/{RELEASE}-*.log"])["msg"]
+    assert [number for number in range(5) if f"written by {number}" in message] == [2, 3, 4]
+
+
 def test_another_release_is_refused(ask: RunModule, sock: Path) -> None:
     with http_server(sock, healthy):
         result = ask(release="000000000000")
@@ -214,7 +225,7 @@ def test_without_a_health_path_anything_that_lives_is_good(ask: RunModule, sock:
 def test_a_socket_that_comes_later_is_waited_for(ask: RunModule, sock: Path) -> None:
     result: dict[str, Any] = {}
     asked = threading.Event()
-    watched = gate_checks.get_once
+    watched = gate.get_once
 
     def tell(*args: Any) -> gate_checks.Outcome:
         outcome = watched(*args)
@@ -332,7 +343,7 @@ def test_a_first_frame_of_any_kind_is_good(ask_ws: RunModule, sock: Path) -> Non
 def test_a_silent_websocket_is_good_when_it_answers_pings(
     ask_ws: RunModule, sock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate_checks, "FRAME_SECONDS", 0.3)
+    monkeypatch.setattr(gate_websocket, "FRAME_SECONDS", 0.3)
 
     def listen(connection: ServerConnection) -> None:
         for _ in connection:
@@ -358,6 +369,21 @@ def test_an_http_application_without_websockets_is_refused(ask_ws: RunModule, so
         result = ask_ws()
     assert "status 404: Not Found" in result["msg"]
     assert "asgi.py" in result["msg"]
+
+
+def test_an_exception_in_the_handshake_is_refused_soon(ask_ws: RunModule, sock: Path) -> None:
+    with http_server(sock, always(500, "Internal Server Error")) as seen:
+        result = ask_ws(timeout=60)
+    assert "status 500: Internal Server Error" in result["msg"]
+    assert "no route matches '/ws/echo/'" in result["msg"]
+    assert len(seen) == 3
+
+
+def test_a_connection_that_breaks_gets_the_hint_too(ask_ws: RunModule, sock: Path) -> None:
+    with ws_server(sock, lambda connection: connection.socket.shutdown(2)):
+        result = ask_ws()
+    assert "no close frame (1006)" in result["msg"]
+    assert "websocket_message" in result["msg"]
 
 
 def test_a_websocket_redirect_is_not_followed(ask_ws: RunModule, sock: Path) -> None:

@@ -156,6 +156,14 @@ def test_a_module_that_the_project_lacks(make: Make, word: str) -> None:
             "config.wsgi",
             "",
         ),
+        (
+            {
+                "config/settings/production.py": 'WSGI_APPLICATION = "config.gone.application"',
+                "config/wsgi.py": "",
+            },
+            "config.wsgi",
+            "",
+        ),
         ({"config/settings/production.py": "a syntax error(", "config/wsgi/__init__.py": ""}, "config.wsgi", ""),
     ],
 )
@@ -246,7 +254,7 @@ def test_odd_bytes_are_no_error(make: Make) -> None:
     assert project.inspect(str(root))["wsgi"] == "shop.wsgi:application"
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(texts=st.lists(st.binary() | st.text().map(lambda text: text.encode(errors="replace")), min_size=4, max_size=4))
 def test_any_files_are_read_or_refused_in_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, texts: list[bytes]

@@ -152,6 +152,28 @@ def test_wrong_options_of_the_task_are_a_sentence_too(play: Callable[..., Run]) 
     assert "Traceback" not in run.output
 
 
+def test_a_vault_that_cannot_be_opened_is_named(play: Callable[..., Run], tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("right\n")
+    encrypted = subprocess.run(
+        [BIN / "ansible-vault", "encrypt_string", "--vault-password-file", str(password), "hunter2", "--name", "  KEY"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    secret = tmp_path / "secret.yml"
+    secret.write_text(f"app_env:\n{encrypted}\n")
+    run = play("-e", f"@{secret}", "--vault-password-file", str(password))
+    assert run.code == 0, run.output
+    assert "hunter2" not in run.output + str(run.result)
+    password.write_text("wrong\n")
+    run = play("-e", f"@{secret}", "--vault-password-file", str(password))
+    assert run.code == 2
+    assert (
+        "app_env cannot be worked out: the vault cannot be opened; give the right --vault-password-file" in run.output
+    )
+
+
 def test_ignored_words_are_not_looked_at(play: Callable[..., Run]) -> None:
     run = play("-e", '{"validate_ignore": ["app_path", "server"]}', "-e", "app_path=no", "-e", "server=no")
     assert run.code == 0, run.output

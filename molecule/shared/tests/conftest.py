@@ -79,6 +79,6 @@ def healthy(host: Any, site: Site) -> Callable[[], bool]:
     code = f"import urllib.request as r; print(r.urlopen('{url}', timeout=2).status)"
 
     def ask() -> bool:
-        return host.run("python3 -c %s", code).stdout.strip() == "200"
+        return bool(host.run("python3 -c %s", code).stdout.strip() == "200")
 
     return ask

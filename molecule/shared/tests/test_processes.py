@@ -65,7 +65,7 @@ def test_whatever_is_killed_comes_back(host: Any, site: Site, healthy: Callable[
     before = mains(host, site)
     assert len(before) >= 2, before
     for pid, args in before.items():
-        host.check_output("kill -9 %d", pid)
+        host.check_output("kill -9 %s", str(pid))
         deadline = time.monotonic() + PATIENCE
         while not (len(now := mains(host, site)) >= len(before) and pid not in now and healthy()):
             assert time.monotonic() < deadline, f"not back after {PATIENCE} s: {args}; running: {sorted(now.values())}"

@@ -34,7 +34,11 @@ function start(feed, seq) {
       show(name, true);
       if (choice > 0 && !demote) demote = setTimeout(() => retry(0), BETTER_AFTER);
     };
-    const down = () => retry(++failures >= TRIES ? Math.min(choice + 1, TRANSPORTS.length - 1) : choice);
+    const down = () => {
+      if (over) return; // the end of a transport that was left on purpose is no failure
+      failures += 1;
+      retry(failures >= TRIES ? Math.min(choice + 1, TRANSPORTS.length - 1) : choice);
+    };
     const retry = (next) => {
       if (over) return;
       over = true;

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Write the tables of the documentation from the data that the kit runs on.
+
+tests/generate_docs.py           rewrites what stands between the markers <!-- table: NAME --> and <!-- end of table -->
+tests/generate_docs.py --check   changes nothing; names what would change and exits with 1
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.S)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; a | inside of a cell is escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _load(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def _value(option: Mapping[str, Any]) -> str:
+    """Return an option's default as YAML in one line."""
+    if option.get("required"):
+        return "required"
+    if "default" not in option:
+        return ""
+    value = option["default"]
+    text = value if isinstance(value, str) and value else json.dumps(value)
+    return f"`{text}`"
+
+
+def _kind(option: Mapping[str, Any]) -> str:
+    if "choices" in option:
+        return ", ".join(str(choice) for choice in option["choices"])
+    elements = option.get("elements")
+    return f"list of {elements}" if elements else str(option["type"])
+
+
+def variables(role: str) -> str:
+    """Return a role's variables with type, default and meaning."""
+    entries = _load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"].values()
+    options = {name: option for entry in entries for name, option in entry["options"].items()}
+    return table(
+        ["variable", "type", "default", "meaning"],
+        ([f"`{name}`", _kind(option), _value(option), option["description"]] for name, option in options.items()),
+    )
+
+
+def header(path: Path) -> dict[str, str]:
+    """Return the parts of a template's first comment (Purpose, Inputs, perhaps Outside of the kit).
+
+    Raises:
+        ValueError: when it has no such comment.
+    """
+    found = re.search(r"\{#-? (Purpose:.*?)-?#\}", path.read_text(), re.S)
+    if not found:
+        raise ValueError(f"{path} has no comment with Purpose: and Inputs:")
+    parts = re.split(r"(Purpose|Inputs|Outside of the kit):\s*", " ".join(found[1].split()))
+    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def templates() -> str:
+    """Return all templates with purpose and inputs."""
+    rows = []
+    for path in sorted((ROOT / "templates").glob("*/*.j2")):
+        parts = header(path)
+        name = path.relative_to(ROOT / "templates").as_posix()
+        rows.append([f"[{name}]({name})", parts["Purpose"], parts["Inputs"], parts.get("Outside of the kit", "")])
+    return table(["file", "purpose", "inputs", "outside of the kit"], rows)
+
+
+def _registry() -> tuple[dict[str, Any], dict[str, str]]:
+    registry = _load("roles/app_server/defaults/main/engines.yml")
+    return registry["app_server_engines_default"], registry["app_server_aliases_default"]
+
+
+def servers() -> str:
+    """Return what `server=` accepts: aliases, engines and the rule for pairs."""
+    engines, aliases = _registry()
+
+    def answers(names: Sequence[str]) -> list[str]:
+        http, last = engines[names[0]], engines[names[-1]]
+        websockets = names[-1] if last["interface"] == "asgi" else "no (501)"
+        return [f"{names[0]} ({http['interface'].upper()})", websockets]
+
+    rows = [[f"`{alias}`", *answers(names.split("+")), f"The same as `{names}`"] for alias, names in aliases.items()]
+    rows += [[f"`{name}`", *answers([name]), engine["about"]] for name, engine in engines.items()]
+    rows.append(["`A+B`", "A, a WSGI engine", "B, an ASGI engine", "Any pair of them; the async routes go to B"])
+    return table(["`server=`", "pages", "WebSockets", ""], rows)
+
+
+def engines() -> str:
+    """Return the figures of each engine."""
+    rows = []
+    for name, engine in _registry()[0].items():
+        processes = "one per unit" if engine["scale"] == "instances" else "forked by one unit"
+        closed = str(engine["close_code"]) if engine["interface"] == "asgi" else ""
+        packages = ", ".join(f"`{package}`" for package in engine["packages"])
+        rows.append(
+            [f"[{name}]({engine['docs']})", engine["interface"], packages, processes, f"{engine['grace']} s", closed]
+        )
+    return table(["engine", "interface", "packages", "processes", "grace at a stop", "drain closes with"], rows)
+
+
+def words() -> str:
+    """Return the users' words."""
+    main = _load("playbooks/deploy.meta.yml")["argument_specs"]["main"]
+    rows = []
+    for name, option in main["options"].items():
+        limits = main["constraints"].get(name, {})
+        allowed = limits.get("meaning") or _kind(option)
+        if "min" in limits:
+            allowed = f"{limits['min']} to {limits['max']} {limits.get('unit', '')}".strip()
+        example = option["example"]
+        shown = example if isinstance(example, str) else json.dumps(example)
+        rows.append([f"`{name}`", _value(option), allowed, option["description"], f"`{shown}`"])
+    return table(["word", "default", "allowed", "meaning", "example"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "templates": templates,
+    "servers": servers,
+    "engines": engines,
+    "words": words,
+}
+
+
+def _table(name: str) -> str:
+    kind, _, role = name.partition(":")
+    return variables(role) if kind == "variables" else TABLES[kind]()
+
+
+def documents() -> list[Path]:
+    """Return every Markdown file that may hold a table."""
+    return [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("templates/*.md"), *ROOT.glob("roles/*/README.md")]
+
+
+def rendered(path: Path) -> str:
+    """Return a document's text with its tables as the data wants them."""
+    return MARKED.sub(lambda found: found[1] + _table(found[2]) + found[3], path.read_text())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Rewrite the documents, or with --check only name those that differ."""
+    stale = [path for path in documents() if rendered(path) != path.read_text()]
+    for path in stale:
+        if "--check" in arguments:
+            print(f"{path.relative_to(ROOT)} differs from the data; run tests/generate_docs.py")
+        else:
+            path.write_text(rendered(path))
+            print(f"wrote {path.relative_to(ROOT)}")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""Render every server under every process manager, in one run of Ansible, with the roles' own defaults and wiring."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tools
+import yaml
+
+HERE = Path(__file__).resolve().parent
+REGISTRY = yaml.safe_load((tools.ROOT / "roles/app_server/defaults/main/engines.yml").read_text(encoding="utf-8"))
+ENGINES: dict[str, dict[str, Any]] = REGISTRY["app_server_engines_default"]
+ALIASES: dict[str, str] = REGISTRY["app_server_aliases_default"]
+
+MANAGERS = ("systemd", "supervisor")
+RELEASE = "0123456789ab"
+SECRET = "a-secret-of-the-app"
+# what a user says beside server and process_manager; each number differs from every default and from the others
+WORDS: dict[str, Any] = {
+    "app_name": "shop",
+    "app_path": str(tools.ROOT / "sample_app"),
+    "app_domain": "shop.example.com",
+    "app_domain_aliases": ["www.shop.example.com"],
+    "app_env": {"PAYMENT_KEY": SECRET},
+    "app_asgi_routes": ["/ws/", "/events/"],
+    "workers": 3,
+    "threads": 7,
+    "http_port": 18080,
+    "websocket_timeout": 1234,
+    "max_body_size": "33m",
+}
+
+
+def servers() -> list[str]:
+    """Return every word that `server` takes: engines, aliases, and each WSGI engine with each ASGI engine."""
+    of = {
+        interface: [name for name, engine in ENGINES.items() if engine["interface"] == interface]
+        for interface in ("wsgi", "asgi")
+    }
+    pairs = [f"{wsgi}+{asgi}" for wsgi, asgi in itertools.product(of["wsgi"], of["asgi"])]
+    return [*ENGINES, *ALIASES, *pairs]
+
+
+@dataclass
+class Rendered:
+    """What one deploy would install."""
+
+    server: str
+    manager: str
+    groups: list[dict[str, Any]]
+    units: list[str]
+    links: list[dict[str, str]]
+    processes: dict[str, str]
+    files: dict[str, str]
+
+    @property
+    def interfaces(self) -> set[str]:
+        """Return wsgi, asgi or both."""
+        return {group["interface"] for group in self.groups}
+
+
+def render(scratch: Path) -> dict[tuple[str, str], Rendered]:
+    """Return (server, manager) -> what is rendered; logs of rendered programs go below scratch."""
+    jobs = [(server, manager) for server in servers() for manager in MANAGERS]
+    hosts = {_name(job): _variables(*job, scratch) for job in jobs}
+    inventory, result = scratch / "hosts.json", scratch / "rendered.json"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
+    done = subprocess.run(
+        ["ansible-playbook", "-i", inventory, HERE / "render.yml"],
+        cwd=tools.ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(tools.ROOT / "ansible.cfg"), "RENDER_RESULT": str(result)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"nothing could be rendered:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}")
+    data = json.loads(result.read_text(encoding="utf-8"))
+    return {job: Rendered(*job, **data[_name(job)]) for job in jobs}
+
+
+def _name(job: tuple[str, str]) -> str:
+    return "-under-".join(job).replace("+", "-and-")
+
+
+def _variables(server: str, manager: str, scratch: Path) -> dict[str, Any]:
+    return {
+        **WORDS,
+        "server": server,
+        "process_manager": manager,
+        "pretended_facts": {"service_mgr": "systemd" if manager == "systemd" else "sysvinit", "processor_vcpus": 4},
+        "release_id": RELEASE,
+        "app_server_log_dir": str(scratch),
+        "nginx_log_dir": str(scratch),
+        "nginx_ipv6": _ipv6(),
+        "redis_log_dir": str(scratch),
+        "__redis_password": {"value": SECRET},
+    }
+
+
+def _ipv6() -> bool:
+    """Whether nginx could bind an IPv6 address on this machine; `nginx -t` tries."""
+    try:
+        socket.socket(socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True

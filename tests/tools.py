@@ -1,0 +1,124 @@
+"""What the steps need of this machine, made when it is missing; all of it is kept below .cache.
+
+Debian's nginx and supervisor are unpacked, not installed: they would start, and this is somebody's machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache"
+COLLECTION = "ansible_collections.asgiway.django"
+UNPACKED = CACHE / "unpacked"
+DJANGO_REQUIREMENTS = (ROOT / "sample_app" / "requirements.txt",)
+SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+
+
+class MissingError(Exception):
+    """Something that a test needs can be neither found nor made."""
+
+
+def _say(sentence: str) -> None:
+    print(f"test: {sentence}", file=sys.stderr, flush=True)
+
+
+def _run(*argv: str | Path, root: bool = False, cwd: Path = ROOT) -> None:
+    """Run a command quietly, as root when asked; raise MissingError with its last words when it fails."""
+    command = [str(part) for part in argv]
+    if root and os.geteuid() != 0:
+        command = ["sudo", "-n", *command] if not sys.stdin.isatty() else ["sudo", *command]
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    except OSError as error:
+        raise MissingError(f"{command[0]} cannot be run ({error.strerror})") from error
+    if done.returncode:
+        raise MissingError(f"`{' '.join(command)}` failed: {(done.stderr or done.stdout).strip()[-800:]}")
+
+
+def link_collection() -> None:
+    """Give mypy, which does not look into the venv for untyped packages, this checkout as the collection."""
+    link = CACHE / "types" / COLLECTION.replace(".", "/")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(ROOT)
+
+
+def apt_install(*packages: str) -> None:
+    """Install packages on this machine."""
+    _say(f"installing with apt: {' '.join(packages)}")
+    _run("apt-get", "update", "-qq", root=True)
+    quiet = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-qq", "-y", "--no-install-recommends")
+    _run(*quiet, *packages, root=True)
+
+
+def _unpack(package: str) -> Path:
+    """Return the directory of an unpacked Debian package; nothing of it is installed."""
+    target = UNPACKED / package
+    if target.is_dir():
+        return target
+    _say(f"fetching Debian's {package}, to unpack and not to install")
+    work = UNPACKED / f".{package}.{os.getpid()}"
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        _run("apt-get", "download", "-qq", package, cwd=work)
+    except MissingError:  # a fresh machine has no package lists
+        _run("apt-get", "update", "-qq", root=True)
+        _run("apt-get", "download", "-qq", package, cwd=work)
+    tree = work / "tree"
+    for archive in work.glob("*.deb"):
+        _run("dpkg-deb", "-x", archive, tree)
+    tree.rename(target)
+    shutil.rmtree(work)
+    return target
+
+
+def nginx() -> Path:
+    """Return an nginx."""
+    found = shutil.which("nginx", path=SYSTEM_PATH)
+    return Path(found) if found else _unpack("nginx") / "usr/sbin/nginx"
+
+
+def supervisor_packages() -> Path:
+    """Return the directory that holds Debian's `supervisor` module, for /usr/bin/python3."""
+    installed = Path("/usr/lib/python3/dist-packages")
+    if (installed / "supervisor").is_dir():
+        return installed
+    return _unpack("supervisor") / "usr/lib/python3/dist-packages"
+
+
+def systemd_analyze() -> Path:
+    """Return systemd-analyze; the package starts nothing where systemd does not run."""
+    if not shutil.which("systemd-analyze"):
+        apt_install("systemd")
+    return Path(shutil.which("systemd-analyze") or "/usr/bin/systemd-analyze")
+
+
+def parsers() -> None:
+    """Make everything ready that reads rendered files."""
+    nginx()
+    supervisor_packages()
+    systemd_analyze()
+
+
+def django_python() -> Path:
+    """Return the Python of a virtual environment that holds what the sample site requires."""
+    wanted = "".join(path.read_text(encoding="utf-8") for path in DJANGO_REQUIREMENTS) + sys.version
+    venv = CACHE / "django" / hashlib.sha256(wanted.encode()).hexdigest()[:12]
+    python = venv / "bin" / "python"
+    if (venv / ".whole").exists():
+        return python
+    _say("making a virtual environment with the sample site's requirements")
+    _run(sys.executable, "-m", "venv", "--clear", venv)
+    options = [option for path in DJANGO_REQUIREMENTS for option in ("-r", str(path))]
+    try:
+        _run("uv", "pip", "install", "-q", "--python", python, *options)
+    except MissingError:  # uv does not read pip.conf: where only pip knows the index, pip does it
+        _run(python, "-m", "pip", "install", "-q", *options)
+    (venv / ".whole").touch()
+    return python

@@ -1,0 +1,56 @@
+"""The documentation says what the data says, and its links and commands lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+import generate_docs  # noqa: E402
+
+DOCUMENTS = sorted(
+    path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+)
+
+
+def test_tables_are_what_the_data_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate_docs.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_a_stale_table_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = tmp_path / "README.md"
+    document.write_text("<!-- table: servers -->\nold\n<!-- end of table -->\n")
+    monkeypatch.setattr(generate_docs, "documents", lambda: [document])
+    monkeypatch.setattr(generate_docs, "_load", lambda path: yaml.safe_load((ROOT / path).read_text()))
+    monkeypatch.setattr(generate_docs, "ROOT", tmp_path)
+    assert generate_docs.main(["--check"]) == 1
+    assert generate_docs.main([]) == 0
+    assert generate_docs.main(["--check"]) == 0
+
+
+def test_every_role_shows_its_variables() -> None:
+    missing = [
+        path.parent.name
+        for path in ROOT.glob("roles/*/README.md")
+        if f"<!-- table: variables:{path.parent.name} -->" not in path.read_text()
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", path.read_text())
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (path.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_exist(path: Path) -> None:
+    known = {file.stem for file in (ROOT / "playbooks").glob("*.yml")} | {"test", "NAME"}
+    assert set(re.findall(r"\./asgiway ([A-Za-z]\w*)", path.read_text())) <= known

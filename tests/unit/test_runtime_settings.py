@@ -1,0 +1,151 @@
+"""What a deployed project's settings become, read in a process of its own by the sample site's Django."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tools
+
+Overlay = Callable[..., dict[str, Any]]
+LAYER = "channels_redis.core.RedisChannelLayer"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a release's processes, as far as settings read it."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{tmp_path}:{tools.ROOT / 'runtime'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DJANGO_SETTINGS_MODULE": "asgiway_runtime.settings",
+        "ASGIWAY_SETTINGS": "theirs",
+        "ASGIWAY_SOURCE_DIR": "/srv/shop/releases/r/src",
+        "ASGIWAY_STATE_DIR": "/var/lib/shop",
+        "ASGIWAY_STATIC_ROOT": "/srv/shop/releases/r/static",
+        "ASGIWAY_HOSTS": "shop.example.com,www.shop.example.com",
+        "SECRET_KEY": "from-the-host",
+    }
+
+
+@pytest.fixture
+def overlay(tmp_path: Path, environment: dict[str, str]) -> Overlay:
+    """Return a function: settings module's text and variables to the settings that Django ends up with."""
+
+    def read(theirs: str, **variables: str) -> dict[str, Any]:
+        (tmp_path / "theirs.py").write_text(theirs)
+        code = (
+            "import json; from django.conf import settings as s;"
+            "print(json.dumps({name: getattr(s, name) for name in dir(s) if name.isupper()}, default=str))"
+        )
+        done = subprocess.run(
+            [tools.django_python(), "-c", code], env={**environment, **variables}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    return read
+
+
+def test_their_own_settings_are_all_there(overlay: Overlay) -> None:
+    found = overlay("SHOP_NAME = 'Shop'\nSECRET_KEY = 'theirs'\n_private = 1\nTIME_ZONE = 'Europe/Vienna'\n")
+    assert (found["SHOP_NAME"], found["TIME_ZONE"], found["SECRET_KEY"]) == ("Shop", "Europe/Vienna", "theirs")
+
+
+@pytest.mark.parametrize("line", ["", "SECRET_KEY = ''", "SECRET_KEY = 'django-insecure-abc'"])
+def test_a_key_that_is_no_secret_is_replaced(overlay: Overlay, line: str) -> None:
+    assert overlay(line)["SECRET_KEY"] == "from-the-host"
+
+
+def test_the_sites_names_join_theirs_once(overlay: Overlay) -> None:
+    found = overlay("ALLOWED_HOSTS = ['old.example.com', 'shop.example.com']")
+    assert found["ALLOWED_HOSTS"] == ["old.example.com", "shop.example.com", "www.shop.example.com"]
+    assert overlay("", ASGIWAY_HOSTS="")["ALLOWED_HOSTS"] == []
+
+
+def test_debug_is_off_whatever_they_say(overlay: Overlay) -> None:
+    assert overlay("DEBUG = True")["DEBUG"] is False
+    assert overlay("DEBUG = False", ASGIWAY_DEBUG="1")["DEBUG"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("'/srv/shop/releases/r/src/db.sqlite3'", "/var/lib/shop/db.sqlite3"),
+        ("'db.sqlite3'", "/var/lib/shop/db.sqlite3"),
+        ("__import__('pathlib').Path('/srv/shop/releases/r/src/data/db.sqlite3')", "/var/lib/shop/db.sqlite3"),
+        ("'/data/db.sqlite3'", "/data/db.sqlite3"),
+        ("'/srv/shop/releases/r/src-of-another/db.sqlite3'", "/srv/shop/releases/r/src-of-another/db.sqlite3"),
+    ],
+)
+def test_a_sqlite_file_inside_the_source_moves_to_the_state_directory(overlay: Overlay, name: str, where: str) -> None:
+    found = overlay(f"DATABASES = {{'default': {{'ENGINE': 'django.db.backends.sqlite3', 'NAME': {name}}}}}")
+    assert found["DATABASES"]["default"]["NAME"] == where
+
+
+def test_another_database_is_left_alone(overlay: Overlay) -> None:
+    database = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop"}
+    assert overlay(f"DATABASES = {{'default': {database}}}")["DATABASES"]["default"]["NAME"] == "shop"
+
+
+@pytest.mark.parametrize(
+    ("host", "patient"),
+    [
+        ("'redis://localhost/0'", {"address": "redis://localhost/0", "socket_timeout": None}),
+        ("('localhost', 6379)", {"host": "localhost", "port": 6379, "socket_timeout": None}),
+        ("['localhost', 6379]", {"host": "localhost", "port": 6379, "socket_timeout": None}),
+        ("{'address': 'unix:///r.sock'}", {"address": "unix:///r.sock", "socket_timeout": None}),
+        ("{'address': 'a', 'socket_timeout': 60}", {"address": "a", "socket_timeout": 60}),
+    ],
+)
+def test_idle_consumers_are_not_cut_by_a_socket_timeout(overlay: Overlay, host: str, patient: dict[str, Any]) -> None:
+    config = f"{{'hosts': [{host}], 'capacity': 9}}"
+    found = overlay(f"CHANNEL_LAYERS = {{'default': {{'BACKEND': '{LAYER}', 'CONFIG': {config}}}}}")
+    assert found["CHANNEL_LAYERS"]["default"]["CONFIG"] == {"hosts": [patient], "capacity": 9}
+
+
+def test_another_channel_layer_is_left_alone(overlay: Overlay) -> None:
+    layers = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    assert overlay(f"CHANNEL_LAYERS = {layers}")["CHANNEL_LAYERS"] == layers
+
+
+def test_their_objects_are_not_changed(overlay: Overlay) -> None:
+    theirs = (
+        f"L = {{'default': {{'BACKEND': '{LAYER}', 'CONFIG': {{'hosts': ['redis://h']}}}}}}\n"
+        "D = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db.sqlite3'}}\n"
+        "CHANNEL_LAYERS = CHANNEL_LAYERS_AS_WRITTEN = L\nDATABASES = DATABASES_AS_WRITTEN = D\n"
+    )
+    found = overlay(theirs)
+    assert found["CHANNEL_LAYERS_AS_WRITTEN"]["default"]["CONFIG"]["hosts"] == ["redis://h"]
+    assert found["DATABASES_AS_WRITTEN"]["default"]["NAME"] == "db.sqlite3"
+    assert found["DATABASES"]["default"]["NAME"] == "/var/lib/shop/db.sqlite3"
+
+
+def test_nginx_is_believed_about_scheme_and_port(overlay: Overlay) -> None:
+    found = overlay("")
+    assert found["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
+    assert found["USE_X_FORWARDED_PORT"] is True
+    theirs = overlay("SECURE_PROXY_SSL_HEADER = ('HTTP_X_SCHEME', 'https')")
+    assert theirs["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_SCHEME", "https"]
+
+
+def test_static_files_are_collected_in_the_release(overlay: Overlay) -> None:
+    assert overlay("STATIC_ROOT = '/elsewhere'")["STATIC_ROOT"] == "/srv/shop/releases/r/static"
+
+
+def test_errors_reach_the_output_unless_they_log_themselves(overlay: Overlay) -> None:
+    assert overlay("")["LOGGING"]["loggers"]["django"]["handlers"] == ["console"]
+    assert overlay("LOGGING = {'version': 1}")["LOGGING"] == {"version": 1}
+
+
+def test_settings_that_fail_fail_with_their_own_traceback(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "theirs.py").write_text("import not_installed_anywhere\n")
+    code = "from django.conf import settings; settings.DEBUG"
+    done = subprocess.run([tools.django_python(), "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'not_installed_anywhere'"

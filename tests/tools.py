@@ -12,11 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 COLLECTION = "ansible_collections.asgiway.django"
 UNPACKED = CACHE / "unpacked"
-DJANGO_REQUIREMENTS = (ROOT / "sample_app" / "requirements.txt",)
+SAMPLE_REQUIREMENTS = ROOT / "sample_app" / "requirements.txt"
+REGISTRY = ROOT / "roles" / "app_server" / "defaults" / "main" / "engines.yml"
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
@@ -107,18 +110,23 @@ def parsers() -> None:
 
 
 def django_python() -> Path:
-    """Return the Python of a virtual environment that holds what the sample site requires."""
-    wanted = "".join(path.read_text(encoding="utf-8") for path in DJANGO_REQUIREMENTS) + sys.version
+    """Return the Python of a virtual environment that holds what the sample site requires, and every engine.
+
+    channels.testing imports one of the engines.
+    """
+    engines = yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))["app_server_engines_default"].values()
+    packages = [package for engine in engines for package in engine["packages"]]
+    wanted = "\n".join([sys.version, SAMPLE_REQUIREMENTS.read_text(encoding="utf-8"), *packages])
     venv = CACHE / "django" / hashlib.sha256(wanted.encode()).hexdigest()[:12]
     python = venv / "bin" / "python"
     if (venv / ".whole").exists():
         return python
-    _say("making a virtual environment with the sample site's requirements")
+    _say("making a virtual environment with the sample site's requirements and every engine")
     _run(sys.executable, "-m", "venv", "--clear", venv)
-    options = [option for path in DJANGO_REQUIREMENTS for option in ("-r", str(path))]
+    options = ("-q", "-r", SAMPLE_REQUIREMENTS, *packages)
     try:
-        _run("uv", "pip", "install", "-q", "--python", python, *options)
+        _run("uv", "pip", "install", "--python", python, *options)
     except MissingError:  # uv does not read pip.conf: where only pip knows the index, pip does it
-        _run(python, "-m", "pip", "install", "-q", *options)
+        _run(python, "-m", "pip", "install", *options)
     (venv / ".whole").touch()
     return python

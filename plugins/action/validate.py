@@ -50,7 +50,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             }
         )
         spec = words.parse_spec(self._loader.load_from_file(options["spec"], cache="none", trusted_as_template=True))
-        servers = words.parse_servers(options["servers"])
+        # a playbook that acts on what stands has no use for the registry
+        known = "server" not in options["ignore"]
+        servers = words.parse_servers(options["servers"]) if known else words.Servers((), {}, {})
         roles = words.role_variables(options["roles_path"])
         command, ignore = options["command"], options["ignore"]
 

@@ -54,3 +54,20 @@ def test_links_lead_to_files(path: Path) -> None:
 def test_commands_exist(path: Path) -> None:
     known = {file.stem for file in (ROOT / "playbooks").glob("*.yml")} | {"test", "NAME"}
     assert set(re.findall(r"\./asgiway ([A-Za-z]\w*)", path.read_text())) <= known
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("roles/*/README.md")), ids=lambda path: path.parent.name)
+def test_a_roles_examples_name_its_variables(path: Path) -> None:
+    role = path.parent.name
+    known = yaml.safe_load((path.parent / "meta" / "argument_specs.yml").read_text())["argument_specs"].values()
+    options = {name for entry in known for name in entry["options"]}
+    examples = re.findall(r"```yaml\n(.*?)```", path.read_text(), re.S)
+    assert examples and all(yaml.safe_load(example) for example in examples)
+    assert set(re.findall(rf"^\s*({role}_\w+):", "\n".join(examples), re.M)) <= options
+
+
+def test_the_inventory_to_fill_in_says_only_words() -> None:
+    words = yaml.safe_load((ROOT / "playbooks/deploy.meta.yml").read_text())["argument_specs"]["main"]["options"]
+    said = yaml.safe_load((ROOT / "inventories/single/group_vars/all/main.yml").read_text())
+    assert set(said) <= set(words)
+    assert {name for name, word in words.items() if word.get("required")} <= set(said)

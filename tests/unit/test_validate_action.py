@@ -113,7 +113,7 @@ def test_every_error_is_a_sentence_of_one_message(play: Callable[..., Run], tmp_
         " gunicorn+daphne (WSGI+ASGI). Try: ./asgiway deploy -e server=daphne\n",
         "- sever is not a variable of Asgiway; did you mean server? If it is your own, list it: own_words: [sever]\n",
         "- regoin is not a variable of Asgiway; if it is your own, list it: own_words: [regoin]\n",
-        "- workers is two; it must be a whole number from 1 to 64. Try: ./asgiway deploy -e workers=4\n",
+        "- workers is two; it must be a whole number from 1 to 24. Try: ./asgiway deploy -e workers=4\n",
         "- http_port is 99999; it must be a whole number from 1 to 65535. Try: ./asgiway deploy -e http_port=8080\n",
         f"- app_path {tmp_path}/nowhere does not exist on this machine. Try: ./asgiway deploy -e app_path=DIRECTORY\n",
         "- app_domain cannot be worked out: 'nothing' is undefined\n",
@@ -131,7 +131,7 @@ def test_every_error_is_a_sentence_of_one_message(play: Callable[..., Run], tmp_
 def test_a_single_error_stands_alone(play: Callable[..., Run]) -> None:
     run = play("-e", "workers=0")
     assert run.code == 2
-    assert "workers is 0; it must be a whole number from 1 to 64." in run.output
+    assert "workers is 0; it must be a whole number from 1 to 24." in run.output
     assert "things to correct" not in run.output
 
 

@@ -48,7 +48,8 @@ def link_collection() -> None:
     """Give mypy, which does not look into the venv for untyped packages, this checkout as the collection."""
     link = CACHE / "types" / COLLECTION.replace(".", "/")
     link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink():
+    if link.resolve() != ROOT:  # missing, or the checkout was moved
+        link.unlink(missing_ok=True)
         link.symlink_to(ROOT)
 
 

@@ -35,6 +35,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return name -> function."""
         names = (
+            "cause",
             "command_line",
             "env_file",
             "group_sockets",

@@ -207,3 +207,21 @@ def retired(releases: Sequence[Mapping[str, Any]], keep: int, protected: Sequenc
     newest = sorted(releases, key=lambda release: str(release["mtime"]), reverse=True)
     stay = {release["id"] for release in newest[:keep]} | set(protected)
     return [str(release["id"]) for release in newest if release["id"] not in stay]
+
+
+def cause(result: Mapping[str, Any], lines: int = 15) -> str:
+    """Return what a person needs of a failed task's result: its message, or the last lines that the command printed.
+
+    Args:
+        result: the task's result (ansible_failed_result).
+        lines: how many of the last lines of stderr, or of stdout when stderr is empty.
+    """
+    for item in result.get("results") or []:  # a loop's own message says only that some item failed
+        if item.get("failed"):
+            return cause(item, lines)
+    message = str(result.get("msg") or "")
+    printed = str(result.get("stderr") or result.get("stdout") or "")
+    tail = [line for line in printed.splitlines() if line.strip() and "<frozen " not in line][-lines:]
+    if tail and message == "non-zero return code":
+        message = ""
+    return "\n".join([message, *tail]).strip() or "no cause was given"

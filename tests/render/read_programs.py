@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
+from types import ModuleType
+
+if not find_spec("pkg_resources"):  # supervisor imports it at once, and uses it only for RPC and event plugins
+    sys.modules["pkg_resources"] = ModuleType("pkg_resources")
 
 from supervisor.options import ServerOptions
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jinja2
@@ -66,3 +69,19 @@ def test_a_template_lists_what_it_reads(path: Path) -> None:
     assert text.startswith("Purpose:") and "Inputs:" in text
     inputs = text.split("Inputs:")[1].split("Outside of the kit:")[0]
     assert set(re.findall(rf"\b(?:__)?{path.parent.name}_\w+", inputs)) == read(path)
+
+
+def test_the_links_survive_a_build_and_an_installation_as_a_collection(tmp_path: Path) -> None:
+    def galaxy(*arguments: str) -> None:
+        # without the checkout's own place in the venv, which would count as installed
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}
+        program = Path(sys.executable).parent / "ansible-galaxy"
+        subprocess.run([program, "collection", *arguments], check=True, cwd=ROOT, env=environment, capture_output=True)
+
+    galaxy("build", "--output-path", str(tmp_path))
+    (archive,) = tmp_path.glob("*.tar.gz")
+    galaxy("install", "--no-deps", "--offline", "--collections-path", str(tmp_path / "path"), str(archive))
+    installed = tmp_path / "path/ansible_collections/asgiway/django"
+    texts = {path: (installed / path.relative_to(ROOT)).read_text() for path in (ROOT / "roles").glob("*/templates/*")}
+    assert texts == {path: path.read_text() for path in texts}
+    assert not (installed / ".venv").exists()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.asgiway.django.plugins.plugin_utils import servers
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 VALUES = {"venv": "/v", "wsgi": "w:app", "asgi": "a:app", "runtime": "/run/shop/@RELEASE@", "websocket_timeout": 99}
@@ -86,11 +86,31 @@ def test_groups_do_not_share_their_data_with_the_registry() -> None:
 
 # Command lines ---------------------------------------------------------------------------------------------------
 
-# no control characters but tab and newline: no manager takes them, and no engine wants them
-WORD = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n"), max_size=20).filter(
-    lambda word: "{instance}" not in word
-)
+# mostly what some reader treats specially; no control characters but tab and newline: no manager takes others
+CHARACTER = st.sampled_from("\\\"'`$%;#{}()=*~&! \t\nai") | st.characters(exclude_categories=["Cs", "Cc"])
+WORD = st.text(CHARACTER, max_size=20).filter(lambda word: "{instance}" not in word)
 WORDS = st.lists(WORD, min_size=1, max_size=5)
+ODD_WORDS = [
+    "$HOME",
+    "${A}",
+    "$$",
+    "100%",
+    "%i",
+    "%(a)s",
+    ";",
+    "a;b",
+    "",
+    " ",
+    "\\",
+    "\\n",
+    "'",
+    '"',
+    "`",
+    "#",
+    "\t",
+    "a\nb",
+    "ö",
+]
 
 
 def as_systemd_reads(line: str, instance: str) -> list[str]:
@@ -139,6 +159,7 @@ def _specifiers(word: str, instance: str) -> str:
     return word
 
 
+@example(ODD_WORDS)
 @given(WORDS)
 def test_systemd_reads_back_every_word(argv: list[str]) -> None:
     line = servers.command_line(argv, "systemd")
@@ -146,6 +167,7 @@ def test_systemd_reads_back_every_word(argv: list[str]) -> None:
     assert as_systemd_reads(line, "1") == argv
 
 
+@example(ODD_WORDS)
 @given(WORDS)
 def test_supervisor_reads_back_every_word(argv: list[str]) -> None:
     line = servers.command_line(argv, "supervisor")
@@ -167,8 +189,7 @@ def test_another_manager_is_refused_with_those_that_there_are() -> None:
 # The environment file --------------------------------------------------------------------------------------------
 
 NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True).map(lambda name: f"X_{name}")
-# what an environment can hold; systemd takes no control characters but tab and newline
-TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n"), max_size=40)
+TEXT = st.text(CHARACTER, max_size=40)
 ODD = {
     "X_QUOTES": """ "double" 'single' `back` """,
     "X_DOLLARS": "$HOME ${HOME} $(id) $$",
@@ -310,3 +331,28 @@ RELEASES = [{"id": name, "mtime": f"2030-01-0{day}T00:00:00Z"} for day, name in 
 def test_the_newest_and_the_protected_stay(keep: int, protected: list[str], gone: list[str]) -> None:
     assert servers.retired(RELEASES[::-1], keep, protected) == gone
     assert servers.retired(RELEASES, keep, protected) == gone
+
+
+# Failures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"msg": "no space left"}, "no space left"),
+        (
+            {"msg": "non-zero return code", "stderr": "a\n<frozen x>\nValueError: b\n", "stdout": "c"},
+            "a\nValueError: b",
+        ),
+        ({"msg": "non-zero return code", "stderr": "", "stdout": "only here"}, "only here"),
+        ({"msg": "non-zero return code"}, "non-zero return code"),
+        ({}, "no cause was given"),
+        ({"msg": "some failed", "results": [{"failed": False}, {"failed": True, "msg": "the second"}]}, "the second"),
+    ],
+)
+def test_a_failure_says_its_cause(result: dict[str, Any], said: str) -> None:
+    assert servers.cause(result) == said
+
+
+def test_a_long_traceback_is_cut_to_its_end() -> None:
+    assert servers.cause({"stderr": "\n".join(str(number) for number in range(50))}, lines=2) == "48\n49"

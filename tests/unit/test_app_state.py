@@ -145,7 +145,7 @@ def test_previous(read: RunModule, root: Path, switches: list[tuple[str | None, 
 
 def test_after_a_rollback_the_history_decides_not_the_age() -> None:
     kept: list[dict[str, Any]] = [{"id": id_, "complete": True, "bad": False} for id_ in (C, B, A)]
-    history = [{"from": None, "to": B}, {"from": B, "to": A}, {"from": A, "to": C}]
+    history: list[dict[str, Any]] = [{"from": None, "to": B}, {"from": B, "to": A}, {"from": A, "to": C}]
     assert app_state.previous_of(history, kept, C) == A
 
 

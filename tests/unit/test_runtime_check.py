@@ -1,0 +1,41 @@
+"""The check of a release, run as the deploy runs it: a process of its own, with the sample site's Django."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import tools
+
+APP = """
+from django.apps import AppConfig
+from django.core.checks import Error, register
+
+
+class Config(AppConfig):
+    name = "shop"
+
+    def ready(self):
+        register(lambda **_: [Error("this cannot work")], deploy={deploy})
+"""
+
+
+@pytest.mark.parametrize(("deploy", "code"), [(True, 0), (False, 1)], ids=["advice", "error"])
+def test_what_only_the_deploy_checks_find_is_advice(tmp_path: Path, deploy: bool, code: int) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/__init__.py").touch()
+    (tmp_path / "shop/apps.py").write_text(APP.replace("{deploy}", str(deploy)))
+    (tmp_path / "theirs.py").write_text(
+        "SECRET_KEY = 'theirs'\nINSTALLED_APPS = ['shop.apps.Config']\nMIDDLEWARE = []\n"
+    )
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{tmp_path}:{tools.ROOT / 'runtime'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DJANGO_SETTINGS_MODULE": "theirs",
+    }
+    argv = [tools.django_python(), "-m", "asgiway_runtime.check"]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert "this cannot work" in (done.stderr if code else done.stdout)

@@ -35,7 +35,7 @@ def test_what_only_the_deploy_checks_find_is_advice(tmp_path: Path, deploy: bool
         "PYTHONDONTWRITEBYTECODE": "1",
         "DJANGO_SETTINGS_MODULE": "theirs",
     }
-    argv = [tools.django_python(), "-m", "asgiway_runtime.check"]
+    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.check"]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     assert "this cannot work" in (done.stderr if code else done.stdout)

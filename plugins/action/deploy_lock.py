@@ -45,6 +45,7 @@ def start_of(pid: int) -> str:
         return ""
     with contextlib.suppress(OSError):
         ps = ["ps", "-o", "lstart=", "-p", str(pid)]
+        # S603: no shell, and the one variable is a number
         found = subprocess.run(ps, capture_output=True, text=True, check=False)  # noqa: S603
         return found.stdout.strip()
     return ""

@@ -179,6 +179,7 @@ def run_checks(params: dict[str, Any], run: Run) -> Iterator[Check]:
 
 def newest(patterns: list[str]) -> list[str]:
     """Return the files that the patterns match, the one written last first, no more than LOG_FILES of them."""
+    # patterns are absolute, and Path.glob takes relative ones only
     found = {name for pattern in patterns for name in glob.glob(pattern) if Path(name).is_file()}  # noqa: PTH207
     return sorted(found, key=lambda name: Path(name).stat().st_mtime, reverse=True)[:LOG_FILES]
 

@@ -14,7 +14,7 @@ import tools
 
 sys.path.append(str(tools.playwright()))
 
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402 - it stands in a directory of its own
+from playwright.sync_api import Browser, sync_playwright
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

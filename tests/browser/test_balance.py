@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import threading
@@ -169,6 +170,29 @@ def test_every_deposit_is_seen_once(
         assert page.locator("#entries li").count() == len(wanted)
         # it really came from somewhere else: the old release closed the socket
         assert page.evaluate("window.opened.length") > sockets[number], seen
+
+
+def test_the_documented_client_sees_every_deposit_once(browser: Browser, url: str) -> None:
+    text = (tools.ROOT / "docs/migrate.md").read_text(encoding="utf-8")
+    (client,) = re.findall(r"```js\n(.*?)```", text, re.S)
+    first = stored(url)["seq"]
+    page = browser.new_page()
+    page.goto(f"{url}/healthz")
+    page.evaluate(
+        f"{WATCH} window.seen = []; {client} follow('balance', {first}, (entry) => window.seen.push(entry.seq))"
+    )
+    with Deposits(url) as deposits:
+        for count in (1, 2):  # the second socket comes after the first was lost
+            wait_until(page, f"window.opened.length === {count} && window.sockets.at(-1).readyState === 1", 10)
+            seen = page.evaluate("window.seen.length")
+            wait_until(page, f"window.seen.length > {seen + 5}", 30)
+            page.evaluate("window.sockets.at(-1).close()")
+        page.wait_for_timeout(1000)
+    assert not deposits.failed, deposits.failed[:5]
+    last = stored(url)["seq"]
+    wait_until(page, f"window.seen.at(-1) >= {last}", 30)
+    assert page.evaluate("window.seen") == list(range(first + 1, last + 1))
+    page.close()
 
 
 def test_a_crowd_that_is_cut_off_at_once_comes_back_spread(browser: Browser, url: str) -> None:

@@ -6,6 +6,7 @@ The verdicts are held against the truth: after each migration the models of befo
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import time
@@ -193,6 +194,15 @@ def test_what_may_break_is_announced_and_migrated(tmp_path: Path) -> None:
     project = running(tmp_path, "python")
     assert project.migrate("5", "--running").stdout.startswith("may break the running release: python.0002_later")
     assert project.applied() == ["python"]
+
+
+def test_the_role_shows_what_is_announced(tmp_path: Path) -> None:
+    tasks = (tools.ROOT / "roles/release/tasks/migrate.yml").read_text()
+    (pattern,) = re.findall(r"select\('match', '(.*?)'\)", tasks)
+    lines = (
+        running(tmp_path, "field_removed", "python").migrate("5", "--running", "--breaking=allow").stdout.splitlines()
+    )
+    assert len([line for line in lines if re.match(pattern, line)]) == 2
 
 
 def test_with_nothing_new_nothing_is_said(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ CACHE = ROOT / ".cache"
 COLLECTION = "ansible_collections.asgiway.django"
 UNPACKED = CACHE / "unpacked"
 SAMPLE_REQUIREMENTS = ROOT / "sample_app" / "requirements.txt"
+BROWSER_REQUIREMENTS = ("playwright>=1.50,<2",)
 REGISTRY = ROOT / "roles" / "app_server" / "defaults" / "main" / "engines.yml"
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
@@ -131,3 +132,26 @@ def django_python() -> Path:
         _run(python, "-m", "pip", "install", *options)
     (venv / ".whole").touch()
     return python
+
+
+def chromium() -> Path:
+    """Return Debian's chromium, a large package that only the browser test needs."""
+    if not shutil.which("chromium"):
+        apt_install("chromium")
+    return Path(shutil.which("chromium") or "/usr/bin/chromium")
+
+
+def playwright() -> Path:
+    """Return a directory for sys.path that holds playwright, without a browser of its own."""
+    wanted = "\n".join([sys.version, *BROWSER_REQUIREMENTS])
+    place = CACHE / "playwright" / hashlib.sha256(wanted.encode()).hexdigest()[:12]
+    if (place / ".whole").exists():
+        return place
+    _say("fetching playwright")
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        _run("uv", "pip", "install", "-q", "--python", sys.executable, "--target", place, *BROWSER_REQUIREMENTS)
+    except MissingError:  # uv does not read pip.conf: where only pip knows the index, pip does it
+        _run(sys.executable, "-m", "pip", "install", "-q", "--target", place, *BROWSER_REQUIREMENTS)
+    (place / ".whole").touch()
+    return place

@@ -1,27 +1,90 @@
-"""Migrate with a lock timeout: `python -m asgiway_runtime.migrate SECONDS`.
+"""Migrate with a bound on the wait for locks: `python -m asgiway_runtime.migrate SECONDS [--running] ...`.
 
 A migration that waits for a lock makes every later query of the running site wait behind it, so it gives up instead.
+With --running a release is serving visitors: what breaks it for certain is refused before anything is migrated, and
+what may break it is announced.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 
-def main(seconds: str) -> None:
-    """Run migrate; PostgreSQL gets lock_timeout through libpq's PGOPTIONS, SQLite waits by its own timeout."""
-    os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c lock_timeout={int(seconds)}s".strip()
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m asgiway_runtime.migrate", description=__doc__)
+    parser.add_argument("seconds", type=int, help="the longest wait for a lock")
+    parser.add_argument("--running", action="store_true", help="a release is serving visitors")
+    parser.add_argument("--breaking", choices=["refuse", "allow"], default="refuse", help="what would break it")
+    parser.add_argument("--database", action="append", help="an alias to migrate; may be repeated; default: default")
+    return parser.parse_args(arguments)
+
+
+def bound_waits(database: dict[str, Any], seconds: int) -> None:
+    """Bound the wait in a database's settings, where the environment cannot or would be overruled."""
+    options = database.setdefault("OPTIONS", {})
+    if database["ENGINE"].endswith(("sqlite3", "spatialite")):
+        options["timeout"] = seconds
+    elif "options" in options:  # libpq reads PGOPTIONS only without it
+        options["options"] = f"{options['options']} -c lock_timeout={seconds}s"
+
+
+def check(aliases: Sequence[str], breaking: str) -> None:
+    """Say what the unapplied migrations do to the running release; exit when that is refused."""
+    from django.db import connections
+
+    from asgiway_runtime.breaking import findings
+
+    found = [finding for alias in aliases for finding in findings(connections[alias])]
+    refused = [finding for finding in found if finding.certain and breaking == "refuse"]
+    for finding in found:
+        if finding not in refused:
+            sys.stdout.write(f"{finding}\n")
+    if refused:
+        sys.exit(
+            "\n".join(str(finding) for finding in refused)
+            + "\nNothing was migrated. docs/operations.md shows the way in two deploys (Migrations);"
+            " -e breaking_migrations=allow migrates all the same."
+        )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Check and migrate; PostgreSQL gets lock_timeout through libpq's PGOPTIONS."""
+    given = _parse(arguments)
+    os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c lock_timeout={given.seconds}s".strip()
     import django
     from django.conf import settings
     from django.core.management import call_command
+    from django.db.utils import OperationalError
 
     django.setup()
-    if not any(database.get("ENGINE") for database in settings.DATABASES.values()):
+    databases = {alias: database for alias, database in settings.DATABASES.items() if database.get("ENGINE")}
+    if not databases:
         sys.stdout.write("no database is configured\n")
         return
-    call_command("migrate", interactive=False)
+    aliases = given.database or ["default"]
+    for alias in aliases:
+        if alias not in databases:
+            sys.exit(
+                f"the project's settings have no database {alias!r}; migrate_databases may name: {list(databases)}"
+            )
+        bound_waits(databases[alias], given.seconds)
+    try:
+        if given.running:
+            check(aliases, given.breaking)
+        for alias in aliases:
+            call_command("migrate", interactive=False, database=alias)
+    except OperationalError as error:
+        if not any(words in str(error) for words in ("locked", "lock timeout")):
+            raise
+        sys.exit(
+            f"Gave up: somebody held a lock of the database for more than {given.seconds} s ({error}). Migrations that"
+            " said OK stay applied. Run the same command again; release_migrate_lock_seconds is the bound."
+        )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

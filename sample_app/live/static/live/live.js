@@ -1,7 +1,7 @@
 // Follows one feed of numbered entries over the best transport that answers:
 // WebSocket, else server-sent events, else long-polling.
-// Every transport starts after the last number seen, so a change of transport or server loses
-// nothing and shows nothing twice.
+// Every transport starts after the last number seen, so a change of transport, server or release
+// loses nothing and shows nothing twice.
 "use strict";
 
 // Tests wait for these instead of sleeping.
@@ -9,56 +9,85 @@ window.wsConnected = false;
 window.liveTransport = "none";
 window.entriesSeen = [];
 
-const TRANSPORTS = ["websocket", "sse", "polling"];
-const TRIES = 2; // failures in a row before the next transport gets its turn
+const SPREAD = 3_000; // ms over which the clients of a server that went away come back
+const LONGEST = 30_000; // ms; the spread doubles up to here while nothing answers
+const STEADY = 10_000; // ms after which a connection counts as a success
 const BETTER_AFTER = 60_000; // ms on a lesser transport before the WebSocket is tried again
 const PING_EVERY = 25_000; // ms; some servers send no pings, and a proxy may cut idle connections
+const PATIENCE = { websocket: 5_000, sse: 5_000, polling: 40_000 }; // ms for the first sign of life
 
 const live = document.getElementById("live");
 if (live) start(live.dataset.feed, Number(live.dataset.seq));
 
 function start(feed, seq) {
-  let choice = 0;
-  let failures = 0;
+  const openers = [websocket, sse, polling];
+  let failures = 0; // in a row
+  open(0);
 
-  const openers = { websocket, sse, polling };
-  open();
-
-  function open() {
-    const name = TRANSPORTS[choice];
+  function open(choice) {
+    const { name } = openers[choice];
+    let upSince = 0;
     let over = false;
-    let demote;
-    // Each transport calls `up` when it works and `down` once when it ends.
+    let better;
+    // Each transport calls `up` when it works and `down` when it ends, for whatever reason.
     const up = () => {
-      failures = 0;
+      if (over || upSince) return;
+      upSince = performance.now();
+      clearTimeout(patience);
       show(name, true);
-      if (choice > 0 && !demote) demote = setTimeout(() => retry(0), BETTER_AFTER);
+      if (choice > 0) better = setTimeout(lookForBetter, jitter(BETTER_AFTER));
     };
     const down = () => {
-      if (over) return; // the end of a transport that was left on purpose is no failure
-      failures += 1;
-      retry(failures >= TRIES ? Math.min(choice + 1, TRANSPORTS.length - 1) : choice);
+      if (!leave()) return;
+      // It never worked: a browser does not tell a 501 from any other refusal, so the next one gets its turn at once.
+      if (!upSince && choice + 1 < openers.length) return open(choice + 1);
+      failures = upSince && performance.now() - upSince > STEADY ? 0 : failures + 1;
+      // From the top, for the site may have changed. Also the first time not at once: a whole crowd may have been cut off.
+      setTimeout(() => open(0), Math.random() * Math.min(LONGEST, SPREAD * 2 ** Math.max(0, failures - 1)));
     };
-    const retry = (next) => {
-      if (over) return;
+    const leave = () => {
+      if (over) return false;
       over = true;
-      clearTimeout(demote);
+      clearTimeout(patience);
+      clearTimeout(better);
       stop();
       show(name, false);
-      if (next !== choice) failures = 0;
-      choice = next;
-      setTimeout(open, backOff(failures));
+      return true;
     };
-    const stop = openers[name](up, down);
+    // The lesser transport goes on until a WebSocket is really there.
+    const lookForBetter = () => {
+      const socket = new WebSocket(address());
+      socket.onopen = () => {
+        socket.close();
+        if (leave()) open(0);
+      };
+      socket.onclose = () => {
+        if (!over) better = setTimeout(lookForBetter, jitter(BETTER_AFTER));
+      };
+    };
+    const patience = setTimeout(down, PATIENCE[name]);
+    const stop = openers[choice](up, down);
+  }
+
+  function address() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    return `${scheme}://${location.host}/ws/${feed}/?since=${seq}`;
   }
 
   function websocket(up, down) {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/ws/${feed}/?since=${seq}`);
-    const ping = setInterval(() => socket.readyState === 1 && socket.send('{"ping": 1}'), PING_EVERY);
+    const socket = new WebSocket(address());
+    let heard = true;
+    const ping = setInterval(() => {
+      if (!heard) return down(); // asleep, or cut off without a word
+      heard = false;
+      if (socket.readyState === WebSocket.OPEN) socket.send('{"ping": 1}');
+    }, PING_EVERY);
     socket.onopen = up;
-    socket.onmessage = (event) => take(JSON.parse(event.data));
-    socket.onclose = down;
+    socket.onmessage = (event) => {
+      heard = true;
+      take(JSON.parse(event.data));
+    };
+    socket.onclose = down; // 1012 and 4012: the release leaves; 1006: nobody said why. All mean: come back.
     return () => {
       clearInterval(ping);
       socket.close();
@@ -69,7 +98,7 @@ function start(feed, seq) {
     const source = new EventSource(`/events/${feed}/?since=${seq}`);
     source.onopen = up;
     source.onmessage = (event) => take(JSON.parse(event.data));
-    // Also after a stream's planned end: reconnecting here keeps one back-off for all transports.
+    // Also after a stream's planned end: coming back here keeps one back-off for all transports.
     source.onerror = down;
     return () => source.close();
   }
@@ -78,7 +107,8 @@ function start(feed, seq) {
     const stopped = new AbortController();
     (async () => {
       while (!stopped.signal.aborted) {
-        const answer = await fetch(`/poll/${feed}/?since=${seq}`, { signal: stopped.signal });
+        const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(PATIENCE.polling)]);
+        const answer = await fetch(`/poll/${feed}/?since=${seq}`, { signal });
         if (!answer.ok) throw new Error(`polling answered ${answer.status}`);
         up();
         for (const entry of (await answer.json()).entries) take(entry);
@@ -95,10 +125,9 @@ function start(feed, seq) {
   }
 }
 
-// Jittered, so that the clients of a restarted server do not all come back at once.
-function backOff(failures) {
-  const limit = Math.min(15_000, 500 * 2 ** failures);
-  return limit / 2 + (Math.random() * limit) / 2;
+// Half to one and a half times as long, so that clients do not move in step.
+function jitter(time) {
+  return time * (0.5 + Math.random());
 }
 
 function show(name, connected) {

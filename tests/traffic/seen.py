@@ -218,9 +218,7 @@ class Seen:
             deposits_doubled=deposits_doubled,
             sockets=len(self.sockets),
             closes_per_socket=[min(closes, default=0), max(closes, default=0)],
-            close_codes={
-                str(code): number for code, number in sorted(Counter(code for _, code in self.closes).items())
-            },
+            close_codes={str(code): number for code, number in sorted(codes.items())},
             reconnect_p50=round(percentile(away, 0.5), 2),
             reconnect_max=round(max(away, default=0.0), 2),
             reconnects_in_one_second=crowd(self.reconnects()),

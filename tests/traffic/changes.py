@@ -91,6 +91,13 @@ class Site:
         answer: dict[str, Any] = httpx.get(f"{self.url}/healthz", trust_env=False).raise_for_status().json()
         return answer
 
+    def is_well(self) -> bool:
+        """Return whether the site answers."""
+        try:
+            return bool(self.health())
+        except httpx.HTTPError:
+            return False
+
     def code(self) -> int:
         """Return the constant of the code that is live, from the words of its refusal."""
         with httpx.Client(base_url=self.url, trust_env=False) as client:

@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "core: is part of the short form")
     config.addinivalue_line("markers", "full: is not")
+    config.addinivalue_line("markers", "reboot: restarts the host")
     option = config.getoption
     if not (option("url", None) and option("run", None) and option("ssh", None)) and not config.option.help:
         raise pytest.UsageError(

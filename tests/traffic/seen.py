@@ -136,6 +136,7 @@ class Seen:
     answers: list[Answer] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)  # of the deposits
+    confirmed: list[str] = field(default_factory=list)  # of those that were answered well
     servers: list[str] = field(default_factory=list)  # who answered, once for each change
     sockets: list[Socket] = field(default_factory=list)
     readers: list[Reader] = field(default_factory=list)

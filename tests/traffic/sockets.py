@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 LIMIT = 30.0  # seconds for one answer
 AWAY = (0.2, 1.0)  # seconds that a client waits before it comes back
+SILENCE = 5.0  # seconds after which a follower asks whether anybody is there
 AT_ONCE = 50  # handshakes that one driver has under way
 
 
@@ -111,7 +112,13 @@ class Sockets:
 
         async def follow(connection: ClientConnection) -> None:
             while True:
-                reader.take(json.loads(await connection.recv())["seq"])
+                try:
+                    async with asyncio.timeout(SILENCE):
+                        message = json.loads(await connection.recv())
+                    if "seq" in message:
+                        reader.take(message["seq"])
+                except TimeoutError:  # a host that went away says nothing; only asking it shows that
+                    await connection.send('{"ping": 1}')
 
         async def poll() -> None:
             """Like the page's live.js, but with a pause: each poll costs a thread of the server."""

@@ -154,10 +154,13 @@ class Visitors:
             await client.get("/balance/")
             headers = {"X-CSRFToken": client.cookies["csrftoken"], "Origin": self.url}
 
-            def ask() -> Awaitable[httpx.Response]:
-                self.seen.keys.append(str(uuid.uuid4()))
-                data: dict[str, Any] = {"amount": 1, "key": self.seen.keys[-1]}
-                return client.post("/balance/deposit/", data=data, headers=headers)
+            async def ask() -> httpx.Response:
+                key = str(uuid.uuid4())
+                self.seen.keys.append(key)
+                answer = await client.post("/balance/deposit/", data={"amount": 1, "key": key}, headers=headers)
+                if answer.status_code == 201:
+                    self.seen.confirmed.append(key)
+                return answer
 
             await self._until_stopped("deposit", ask, good=201, every=POSTS_EVERY)
 

@@ -174,7 +174,7 @@ class Seen:
         if not phase:
             return chosen
         ends = [moment for moment, _ in self.marks[1:]] + [math.inf]
-        spans = [(start, end) for (start, name), end in zip(self.marks, ends, strict=True) if name == phase]
+        spans = [(start, end) for (start, name), end in zip(self.marks, ends, strict=False) if name == phase]
         return [answer for answer in chosen if any(start <= answer.begun < end for start, end in spans)]
 
     def gap(self) -> float:

@@ -91,6 +91,12 @@ class Site:
         answer: dict[str, Any] = httpx.get(f"{self.url}/healthz", trust_env=False).raise_for_status().json()
         return answer
 
+    def serves(self, server: str) -> bool:
+        """Return whether a server word is what is live: who answers pages, and who the async routes."""
+        async_route = httpx.get(f"{self.url}/events/whoami/", trust_env=False).raise_for_status().json()
+        names = list(engines(server))
+        return [self.health()["server"], async_route["server"]] == [names[0], names[-1]]
+
     def is_well(self) -> bool:
         """Return whether the site answers."""
         try:

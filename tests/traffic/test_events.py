@@ -75,7 +75,7 @@ def test_a_reload_of_nginx(site: Site, report: Report) -> None:
         time.sleep(2)  # a moment with both
         assert site.nginx_workers() & old, "the old workers did not stay for the WebSockets"
     assert not seen.visitors.seen.closes, seen.told()
-    assert seen.figures.failed <= 2, seen.told()
+    assert seen.figures.failed <= 4, seen.told()  # one for each visitor with a kept-alive connection
     assert seen.figures.gap < 2, seen.told()
 
 

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 REGISTRY = yaml.safe_load((ROOT / "roles/app_server/defaults/main/engines.yml").read_text())
 DEPLOY_LIMIT = 600  # seconds
 GAP_LIMIT = 2.0  # seconds without an answer that nobody may see
+QUIET = 3  # seconds of traffic before and after a change, to compare with
 BACK_LIMIT = 10  # seconds until all WebSockets are open again
 LIMIT_OF_CODE = re.compile(r"^MAX_AMOUNT = [\d_]+$", re.M)  # the constant that makes another release of the sample
 
@@ -168,6 +171,16 @@ class Site:
     def manager(self) -> str:
         """Return the process manager that a host like this gets."""
         return self.on_host("test -d /run/systemd/system && echo systemd || echo supervisor").strip()
+
+    @contextmanager
+    def visited(self, sockets: int = 0) -> Iterator[Visitors]:
+        """Let visitors use the site while it is changed, and a little before and after."""
+        with Visitors(self.url, sockets or self.sockets) as visitors:
+            time.sleep(QUIET)
+            visitors.phase("during")
+            yield visitors
+            visitors.phase("after")
+            time.sleep(QUIET)
 
     def judge(self, visitors: Visitors) -> Figures:
         """Return the figures of a run that is over; nothing failed, got lost or came twice, and nobody had to wait."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from changes import BACK_LIMIT, Site, close_codes, edit
 from report import Report
-from visitors import LONG, Visitors
+from visitors import LONG
 
 pytestmark = pytest.mark.timeout(30 * 60)
 
@@ -22,9 +22,7 @@ def test_deploys_of_changed_code_fail_nobody(
     if not site.serves(server):
         site.deploy(server)
     workers = site.nginx_workers()
-    with Visitors(site.url, site.sockets) as visitors:
-        time.sleep(3)  # a little of the time before
-        visitors.phase("during")
+    with site.visited() as visitors:
         live = [site.health()["release"]]
         for count in range(1, deploys + 1):
             closed = len(visitors.seen.closes)
@@ -36,8 +34,6 @@ def test_deploys_of_changed_code_fail_nobody(
             if codes:
                 assert site.connections()[live[-1]] >= site.sockets, site.connections()
         assert len(set(live)) == deploys + 1, live
-        visitors.phase("after")
-        time.sleep(3)
     figures = site.judge(visitors)
     report.add("deploys", server, site, figures)
     assert list(visitors.seen.releases()) == live
@@ -50,17 +46,31 @@ def test_deploys_of_changed_code_fail_nobody(
     assert sum(figures.drain) / deploys <= LONG + site.drain_seconds + 5, figures.drain
 
 
+def test_a_rollback_fails_nobody(site: Site, report: Report, pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    server = pytestconfig.getoption("servers").split(",")[-1]
+    if not site.serves(server):  # as the deploys above leave it
+        for count in range(2):
+            site.deploy(server, app_path=edit(tmp_path / "sample", int(time.time()) + count))
+    workers = site.nginx_workers()
+    old = site.health()["release"]
+    with site.visited() as visitors:
+        site.play("rollback")
+        assert site.serves(server)
+        assert not close_codes(server) or visitors.all_back(BACK_LIMIT), f"{visitors.seen.open} are open"
+    figures = site.judge(visitors)
+    report.add("rollback", server, site, figures)
+    assert site.health()["release"] != old
+    site.closed_evenly(visitors.seen.closes, close_codes(server), site.sockets)
+    assert site.nginx_workers() == workers, "nginx was reloaded"
+
+
 @pytest.mark.full
 def test_a_change_of_settings_fails_nobody(site: Site, report: Report) -> None:
     before = site.deploy("hybrid")
     workers = site.nginx_workers()
-    with Visitors(site.url, site.sockets) as visitors:
-        time.sleep(3)
-        visitors.phase("during")
+    with site.visited() as visitors:
         after = site.deploy("hybrid", app_env={"GREETING": str(time.time())})
         assert visitors.all_back(BACK_LIMIT), f"{visitors.seen.open} are open"
-        visitors.phase("after")
-        time.sleep(3)
     figures = site.judge(visitors)
     report.add("settings", "hybrid", site, figures)
     assert after != before

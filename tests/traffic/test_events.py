@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from changes import Site, wait_for
+from changes import QUIET, Site, wait_for
 from report import Report
 from seen import Figures
 from visitors import Visitors
@@ -48,7 +48,7 @@ def event(name: str, site: Site, report: Report, back_within: float) -> Iterator
     """Let something happen to a site in use; afterwards it must be whole again."""
     with Visitors(site.url, site.sockets) as visitors:
         found = Event(visitors)
-        time.sleep(3)
+        time.sleep(QUIET)
         visitors.phase("during")
         yield found
         back = wait_for("the site answers", site.is_well, back_within)

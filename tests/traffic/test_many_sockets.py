@@ -9,7 +9,6 @@ import pytest
 from changes import BACK_LIMIT, Site, close_codes, edit
 from report import Report
 from seen import crowd
-from visitors import Visitors
 
 pytestmark = [pytest.mark.timeout(15 * 60), pytest.mark.full]
 SERVER = "uvicorn"
@@ -21,15 +20,11 @@ def test_a_thousand_sockets_come_back_in_a_trickle(site: Site, report: Report, t
     site = site.draining(DRAIN_SECONDS)
     number = int(time.time())
     site.deploy(SERVER, app_path=edit(tmp_path / "sample", number))
-    with Visitors(site.url, SOCKETS) as visitors:
+    with site.visited(SOCKETS) as visitors:
         assert visitors.all_back(BACK_LIMIT), f"{visitors.seen.open} are open"
-        time.sleep(2)
-        visitors.phase("during")
         live = site.deploy(SERVER, app_path=edit(tmp_path / "sample", number + 1))
         assert visitors.all_back(BACK_LIMIT), f"{visitors.seen.open} are open"
         assert site.connections()[live] >= SOCKETS, site.connections()
-        visitors.phase("after")
-        time.sleep(2)
     figures = site.judge(visitors)
     report.add("1,000 WebSockets", SERVER, site, figures)
     site.closed_evenly(visitors.seen.closes, close_codes(SERVER), SOCKETS)

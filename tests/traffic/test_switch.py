@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
 from changes import BACK_LIMIT, Site, close_codes, engines
 from report import Report
-from visitors import Visitors
 
 pytestmark = pytest.mark.timeout(15 * 60)
 CHAIN = ("gunicorn", "daphne", "uvicorn", "hybrid", "gunicorn")
@@ -26,13 +24,9 @@ def test_a_change_of_server_fails_nobody(site: Site, report: Report, old: str, n
         site.deploy(old)
     before = site.health()["release"]
     workers = site.nginx_workers()
-    with Visitors(site.url, site.sockets) as visitors:
-        time.sleep(2)
-        visitors.phase("during")
+    with site.visited() as visitors:
         after = site.deploy(new)
         assert not close_codes(new) or visitors.all_back(BACK_LIMIT), f"{visitors.seen.open} are open"
-        visitors.phase("after")
-        time.sleep(2)
     figures = site.judge(visitors)
     report.add(f"{old} to {new}", new, site, figures)
     assert list(visitors.seen.releases()) == [before, after]
@@ -43,27 +37,10 @@ def test_a_change_of_server_fails_nobody(site: Site, report: Report, old: str, n
     assert site.nginx_workers() == workers, "nginx was reloaded"
 
 
-def test_a_rollback_fails_nobody(site: Site, report: Report) -> None:
-    old = site.health()
-    with Visitors(site.url, site.sockets) as visitors:
-        time.sleep(2)
-        visitors.phase("during")
-        site.play("rollback")
-        new = site.health()
-        assert not close_codes(new["server"]) or visitors.all_back(BACK_LIMIT), f"{visitors.seen.open} are open"
-        visitors.phase("after")
-        time.sleep(2)
-    figures = site.judge(visitors)
-    report.add("rollback", new["server"], site, figures)
-    assert new["release"] != old["release"]
-    # the changes above leave daphne, or gunicorn alone, live: one engine, whose codes are those of its name
-    site.closed_evenly(visitors.seen.closes, close_codes(old["server"]), site.sockets)
-
-
 @pytest.mark.full
 def test_the_same_deploy_again_changes_nothing(site: Site) -> None:
     before = site.deploy("uvicorn")
-    with Visitors(site.url, site.sockets) as visitors:
+    with site.visited() as visitors:
         assert site.deploy("uvicorn") == before
     site.judge(visitors)
     assert not visitors.seen.closes

@@ -88,7 +88,7 @@ class Figures:
     updates_doubled: int
     drain: list[float]
     unavailable: int  # answers 501: a WSGI server alone has neither WebSockets nor streams
-    driver_lag: float  # how late the visitors' own clock was: what they see is no finer than this
+    driver_lag: float  # the longest time that the visitors themselves hung, on a busy machine
 
     HEAD = (
         "changes",
@@ -144,7 +144,7 @@ class Seen:
     newest: int = 0  # and when all was over
     streams_ended_early: int = 0
     unavailable: int = 0
-    lag: float = 0.0
+    stalls: list[tuple[float, float]] = field(default_factory=list)  # from when to when the visitors themselves hung
     marks: list[tuple[float, str]] = field(default_factory=list)  # when each phase began
 
     @property
@@ -178,9 +178,12 @@ class Seen:
         return [answer for answer in chosen if any(start <= answer.begun < end for start, end in spans)]
 
     def gap(self) -> float:
-        """Return the longest time in which no fast request was answered."""
+        """Return the longest time in which no fast request was answered, without what the visitors themselves hung."""
         ends = [answer.ended for answer in self.fast()]
-        return max((b - a for a, b in pairwise(ends)), default=math.inf)
+        return max((b - a - self._hung(a, b) for a, b in pairwise(ends)), default=math.inf)
+
+    def _hung(self, start: float, end: float) -> float:
+        return sum(max(0.0, min(end, until) - max(start, since)) for since, until in self.stalls)
 
     def releases(self) -> dict[str, tuple[float, float]]:
         """Return first and last answer of each release, in the order of their first."""
@@ -234,7 +237,7 @@ class Seen:
             updates_doubled=sum(reader.doubled for reader in self.readers),
             drain=self.drains(),
             unavailable=self.unavailable,
-            driver_lag=round(self.lag, 2),
+            driver_lag=round(max((until - since for since, until in self.stalls), default=0.0), 2),
         )
 
     def reconnects(self) -> list[float]:

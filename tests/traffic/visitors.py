@@ -20,6 +20,7 @@ SILENT = 3  # connections that send their request late
 GETS_EVERY, POSTS_EVERY = 0.05, 0.2  # seconds between the requests of one visitor
 SLOW, LONG = 2, 15  # seconds of a slow request, of a long one and of a stream
 ECHOES_PER_SECOND = 120  # of all sockets together: the driver shares the machine with what it measures
+STALL = 0.1  # seconds of lateness of the driver that are taken off a gap
 START_LIMIT = 90  # seconds until everybody has been answered once
 
 
@@ -213,7 +214,9 @@ class Visitors:
             reader.take(entry["seq"])
 
     async def _watch_clock(self) -> None:
+        """Note when this loop itself hung: what it saw late then did not come late."""
         while True:
             due = time.monotonic() + 0.1
             await asyncio.sleep(0.1)
-            self.seen.lag = max(self.seen.lag, time.monotonic() - due)
+            if (now := time.monotonic()) - due > STALL:
+                self.seen.stalls.append((due, now))

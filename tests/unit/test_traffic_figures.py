@@ -27,6 +27,7 @@ def answers(*ends: float, kind: str = "kept", release: str = "a") -> list[Answer
 def test_the_gap_is_the_longest_time_without_a_fast_answer() -> None:
     seen = Seen(answers=answers(1, 2, 5, 6) + answers(3, 4, kind="slow"))
     assert seen.gap() == 3
+    assert Seen(answers=answers(1, 6), stalls=[(0, 1.5), (4, 5), (7, 8)]).gap() == 3.5  # they hung themselves
     assert Seen().gap() == math.inf  # nobody was answered: no proof that there was no gap
 
 

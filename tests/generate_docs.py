@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from traffic.seen import Figures
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.S)
@@ -129,11 +130,30 @@ def words() -> str:
     return table(["word", "default", "allowed", "meaning", "example"], rows)
 
 
+def _seen_by_visitors(wanted: Callable[[str], bool], head: str, name: Callable[[Mapping[str, Any]], str]) -> str:
+    """Return kept figures of the traffic tests, of the runs whose name is wanted."""
+    runs = [run for run in _load("docs/traffic.json")["runs"] if wanted(run["what"])]
+    rows = ([name(run), run["manager"], *Figures(**run["figures"]).cells()] for run in runs)
+    return table([head, "under", *Figures.HEAD], rows)
+
+
+def traffic() -> str:
+    """Return what visitors saw of deploys in a row, per server and process manager."""
+    return _seen_by_visitors(lambda what: what == "deploys", "server", lambda run: f"`{run['server']}`")
+
+
+def events() -> str:
+    """Return what visitors saw of everything else."""
+    return _seen_by_visitors(lambda what: what != "deploys", "event", lambda run: str(run["what"]))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "templates": templates,
     "servers": servers,
     "engines": engines,
     "words": words,
+    "traffic": traffic,
+    "events": events,
 }
 
 

@@ -69,6 +69,9 @@ class FeedConsumer(AsyncJsonWebsocketConsumer):
             await self.close(BAD_MESSAGE)
         elif "ping" in content:  # keeps the connection in use where the server sends no pings
             await self.send_json({"pong": content["ping"]})
+            # A Redis that was restarted has forgotten its groups and tells nobody: join again, and look.
+            await self.channel_layer.group_add(self.feed, self.channel_name)
+            await self.feed_changed({})
         else:
             await self.receive_json(content)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.test import Client, TransactionTestCase
 
@@ -82,6 +83,19 @@ class WebSocketTests(TransactionTestCase):
         client = await self.open("/ws/notifications/")
         await client.send_json_to({"ping": 7})
         self.assertEqual(await client.receive_json_from(), {"pong": 7})
+        await self.close_all()
+
+    async def test_a_ping_heals_what_a_restarted_redis_has_forgotten(self) -> None:
+        client = await self.open("/ws/notifications/")
+        self.assertTrue(await client.receive_nothing())  # it has read what there is, and waits
+        get_channel_layer().groups.clear()
+        await sync_to_async(feeds.append)(feeds.NOTIFICATIONS, {"message": "unheard"})
+        self.assertTrue(await client.receive_nothing())
+        await client.send_json_to({"ping": 1})
+        self.assertEqual(await client.receive_json_from(), {"pong": 1})
+        self.assertEqual((await client.receive_json_from())["message"], "unheard")
+        await sync_to_async(feeds.append)(feeds.NOTIFICATIONS, {"message": "heard"})
+        self.assertEqual((await client.receive_json_from())["message"], "heard")
         await self.close_all()
 
     async def test_a_notification_reaches_an_open_page(self) -> None:

@@ -1,0 +1,33 @@
+r"""Options of the tests with broken projects: a site, and the command that changes it.
+
+pytest tests/broken --url http://HOST:8080 --run "ansible-playbook -i INVENTORY" [--core]
+"""
+
+from __future__ import annotations
+
+import pytest
+from deploying import Site, add_options, require_options
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser, "broken")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    require_options(config)
+    config.addinivalue_line("markers", "core: among the most telling cases, which --core runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("core"):
+        for item in items:
+            if not item.get_closest_marker("core"):
+                item.add_marker(pytest.mark.skip(reason="not among the most telling cases (--core)"))
+
+
+@pytest.fixture(scope="session")
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A healthy site to begin with, under a server with every kind of process."""
+    site = Site(request.config, tmp_path_factory.mktemp("runs"))
+    site.change("deploy", "server=hybrid", "drain_seconds=2")
+    return site

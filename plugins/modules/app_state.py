@@ -51,6 +51,13 @@ live:
   description: Id of the live release, empty when there is none.
   type: str
   returned: always
+recorded:
+  description:
+    - The last release whose switch was recorded.
+    - Another one than RV(live) when a run was killed between switch and record.
+    - RV(live) when there is no history, or when the release it names is no longer kept.
+  type: str
+  returned: always
 previous:
   description: The release that was live before, kept, complete and not marked bad; empty when there is none.
   type: str
@@ -64,16 +71,21 @@ releases:
   elements: dict
   returned: always
 history:
-  description: The last 10 entries of history.jsonl, oldest first.
+  description: The last 10 switches of history.jsonl, oldest first.
   type: list
   elements: dict
   returned: always
 processes:
   description:
-    - Processes of every release and of the app's own services, each with C(unit), C(release), C(group), C(instance),
+    - Processes of every release and of the app's own services, and those that would start at the next boot.
+    - Each has C(unit), C(release), C(group), C(instance),
       C(active) (active, activating, inactive, failed), C(sub) (the manager's own word), C(pid), C(since), C(restarts).
   type: list
   elements: dict
+  returned: always
+drained:
+  description: What history.jsonl tells of the last drain, empty when there was none.
+  type: dict
   returned: always
 lock:
   description: Who holds the deploy lock, empty for nobody.
@@ -98,6 +110,8 @@ from ansible.module_utils.basic import AnsibleModule
 SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
 HISTORY = 10
 RELEASE = re.compile(r"[0-9a-f]{12}")
+# what the start of a release puts there, and its stop takes away
+BOOT = {"systemd": "/etc/systemd/system/{name}.target.wants", "supervisor": "/etc/supervisor/conf.d"}
 PROPERTIES = ("Id", "ActiveState", "SubState", "MainPID", "NRestarts", "ActiveEnterTimestampMonotonic")
 # supervisor's words (supervisord.org/subprocess.html) in systemd's
 ACTIVE = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING": "deactivating"}
@@ -164,7 +178,7 @@ def releases_of(root: Path, live: str) -> list[dict[str, Any]]:
 
 
 def history_of(root: Path) -> list[dict[str, Any]]:
-    """Return the last entries of the history; a line cut off by a crash is left out."""
+    """Return the entries of the history; a line cut off by a crash is left out."""
     try:
         lines = (root / "history.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -177,7 +191,13 @@ def history_of(root: Path) -> list[dict[str, Any]]:
             continue
         if isinstance(entry, dict):
             entries.append(entry)
-    return entries[-HISTORY:]
+    return entries
+
+
+def recorded_of(history: list[dict[str, Any]], releases: list[dict[str, Any]], live: str) -> str:
+    """Return the release that the history names last, or the live one."""
+    kept = {one["id"] for one in releases if one["complete"]}
+    return str(history[-1]["to"]) if history and history[-1]["to"] in kept else live
 
 
 def previous_of(history: list[dict[str, Any]], releases: list[dict[str, Any]], live: str) -> str:
@@ -248,13 +268,26 @@ def supervisor_processes(name: str, output: str, now: float) -> list[dict[str, A
     return found
 
 
+def for_boot(name: str, manager: str) -> list[str]:
+    """Return the units or programs that would start at the next boot; a killed run may have come no further."""
+    try:
+        return sorted(path.name.removesuffix(".conf") for path in Path(BOOT[manager].format(name=name)).iterdir())
+    except OSError:
+        return []
+
+
 def processes_of(name: str, manager: str, supervisorctl: list[str], run: Run) -> list[dict[str, Any]]:
-    """Ask the process manager once."""
+    """Ask the process manager once, and add what it has not heard of yet."""
     if manager == "systemd":
         output = run(["systemctl", "show", "--all", f"--property={','.join(PROPERTIES)}", f"{name}-*.service"])
         found = systemd_processes(name, output, time.time(), time.clock_gettime(time.CLOCK_MONOTONIC))
     else:
         found = supervisor_processes(name, run([*supervisorctl, "status"]), time.time())
+    known = {(one["release"], one["group"], one["instance"]) for one in found}
+    for unit in for_boot(name, manager):
+        where = place(name, unit)
+        if where and where["release"] and tuple(where.values()) not in known:
+            found.append({"unit": unit, **where, "active": "inactive", "sub": "", "pid": 0, "since": "", "restarts": 0})
     return sorted(found, key=lambda one: (one["release"], one["group"], one["instance"]))
 
 
@@ -291,12 +324,15 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"app_state: {error.filename} cannot be read: {error.strerror}.")
     history = history_of(root)
+    switches = [entry for entry in history if "to" in entry]
     module.exit_json(
         changed=False,
         live=live,
-        previous=previous_of(history, releases, live),
+        recorded=recorded_of(switches, releases, live),
+        previous=previous_of(switches, releases, live),
         releases=releases,
-        history=history,
+        history=switches[-HISTORY:],
+        drained=next((entry for entry in reversed(history) if "drained" in entry), {}),
         processes=processes_of(name, manager, params["supervisorctl"], run),
         lock=read_json(lock / "info.json") or {},
         manager=manager,

@@ -12,6 +12,7 @@ description:
   - Takes a lock on the host, a directory with the holder's name, or says who holds it since when.
   - The action plugin of the same name fills O(info) on the controller, and takes over from a run of the same
     controller that is no longer alive.
+  - Whoever gets the lock then waits for what a killed run left working, as far as that holds O(busy).
   - The lock is a transient, so a task with it is never C(changed).
 options:
   path:
@@ -23,6 +24,16 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  busy:
+    description:
+      - A file that long commands of a deploy hold with flock(1) while they work.
+      - Default O(path) with C(.busy) behind it.
+      - A run that is killed leaves its commands on the host working; two at once would spoil each other's work.
+    type: path
+  busy_seconds:
+    description: Bound in seconds of the wait for O(busy).
+    type: int
+    default: 600
   force:
     description: Take or remove the lock whoever holds it.
     type: bool
@@ -97,11 +108,16 @@ GUARD_SECONDS = 10.0
 
 
 @contextmanager
-def guard(directory: Path) -> Iterator[None]:
-    """Let one process at a time look at and change the locks in directory; a killed one lets go by itself."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+def guard(path: Path, seconds: float = GUARD_SECONDS) -> Iterator[None]:
+    """Hold flock(2) on a directory or file, waiting a bounded time; a killed process lets go by itself.
+
+    Raises:
+        BlockingIOError: when somebody else keeps it for longer.
+        OSError: when it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        end = time.monotonic() + GUARD_SECONDS
+        end = time.monotonic() + seconds
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -208,6 +224,8 @@ def main() -> None:
             "force": {"type": "bool", "default": False},
             "info": {"type": "dict", "default": {}},
             "expect": {"type": "dict"},
+            "busy": {"type": "path"},
+            "busy_seconds": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
     )
@@ -224,6 +242,19 @@ def main() -> None:
         module.fail_json(msg=f"deploy_lock: {error.filename or path} cannot be used: {error.strerror}.")
     if result["held"] and module.params["state"] == "present":
         module.fail_json(msg=sentence(path, result["holder"], time.time()), **result)
+    if module.params["state"] == "present":
+        busy = Path(module.params["busy"] or f"{path}.busy")
+        try:
+            with suppress(FileNotFoundError), guard(busy, module.params["busy_seconds"]):
+                pass
+        except BlockingIOError:
+            with guard(path.parent):
+                remove(path)
+            module.fail_json(
+                msg=f"A command of an earlier deploy, which was killed, still works on this host after "
+                f"{module.params['busy_seconds']} s and holds {busy}. See which: fuser -v {busy}",
+                **result,
+            )
     module.exit_json(**result)
 
 

@@ -11,7 +11,8 @@ author: [Asgiway contributors]
 description:
   - Counts the server side of the connections to the given sockets, those still waiting to be accepted included, in
     the kernel's table of Unix sockets, and returns when none is left or the bound is reached.
-  - With O(order_file) it first gives the release's processes the order to send their WebSockets away.
+  - With O(order_file) it first gives the release's processes the order to send their WebSockets away, and their
+    event streams in the end, and collects what they tell of it.
   - Never fails because somebody stays; RV(left) says how many will be cut.
 options:
   sockets:
@@ -20,16 +21,21 @@ options:
     elements: str
     required: true
   seconds:
-    description: Bound of the wait in seconds; 0 only counts.
+    description: Seconds over which the processes close their WebSockets.
     type: int
     default: 10
+  limit:
+    description: Bound of the wait in seconds; 0 only counts. Below O(seconds), O(seconds) is the bound.
+    type: int
+    default: 0
   poll:
     description: Seconds between two looks.
     type: float
     default: 0.2
   order_file:
     description:
-      - File to create at the start, with O(seconds) as its text. What paces the goodbye in the processes looks for it.
+      - File to create at the start, with O(seconds) and O(limit) as its text. What paces the goodbye in the processes
+        looks for it, and answers in files of that name with C(.PID) behind it.
       - Its directory must exist, otherwise there is nobody to order and the file is left out.
     type: path
   proc_file:
@@ -47,6 +53,8 @@ EXAMPLES = r"""
   asgiway.django.drain:
     sockets: [/run/shop/3f9c2a41b07d/asgi-1.sock, /run/shop/3f9c2a41b07d/asgi-2.sock]
     seconds: 10
+    limit: 30
+    order_file: /run/shop/3f9c2a41b07d/drain
 """
 
 RETURN = r"""
@@ -75,8 +83,16 @@ ordered:
   type: bool
   returned: always
   sample: false
+told:
+  description:
+    - What the processes told, added up. C(websockets) and C(streams) they had since the order, and C(websockets_left)
+      and C(streams_left) that are to be cut.
+  type: dict
+  returned: always
+  sample: {websockets: 40, streams: 1, websockets_left: 0, streams_left: 0}
 """
 
+import json
 import os
 import time
 from pathlib import Path
@@ -107,15 +123,27 @@ def count(table: str, sockets: list[str]) -> dict[str, int]:
     return counts
 
 
-def give_order(path: Path, seconds: int) -> bool:
+def give_order(path: Path, seconds: int, limit: int) -> bool:
     """Write the order file in one step; False when its directory is not there."""
     if not path.parent.is_dir():
         return False
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(f"{seconds}\n")
+    draft.write_text(f"{seconds} {limit}\n")
     draft.chmod(0o644)
     draft.replace(path)
     return True
+
+
+def told(order: Path) -> dict[str, int]:
+    """Add up what the processes told; the answer of one that is being written is left out."""
+    sums = dict.fromkeys(("websockets", "streams", "websockets_left", "streams_left"), 0)
+    for path in order.parent.glob(f"{order.name}.*"):
+        try:
+            answer = json.loads(path.read_text())
+            sums = {kind: number + int(answer[kind]) for kind, number in sums.items()}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return sums
 
 
 def main() -> None:
@@ -124,6 +152,7 @@ def main() -> None:
         argument_spec={
             "sockets": {"type": "list", "elements": "str", "required": True},
             "seconds": {"type": "int", "default": 10},
+            "limit": {"type": "int", "default": 0},
             "poll": {"type": "float", "default": 0.2},
             "order_file": {"type": "path"},
             "proc_file": {"type": "path", "default": "/proc/net/unix"},
@@ -131,8 +160,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    if params["seconds"] < 0 or params["poll"] <= 0:
-        module.fail_json(msg="drain: seconds must not be negative, and poll must be above 0.")
+    if params["seconds"] < 0 or params["limit"] < 0 or params["poll"] <= 0:
+        module.fail_json(msg="drain: seconds and limit must not be negative, and poll must be above 0.")
+    bound = max(params["seconds"], params["limit"])
+    order = Path(params["order_file"]) if params["order_file"] else None
     proc = Path(params["proc_file"])
 
     def look() -> dict[str, int]:
@@ -144,9 +175,9 @@ def main() -> None:
         found = sum(now.values())
         ordered = False
         if not module.check_mode:
-            if params["order_file"]:
-                ordered = give_order(Path(params["order_file"]), params["seconds"])
-            end = started + params["seconds"]
+            if order:
+                ordered = give_order(order, params["seconds"], bound)
+            end = started + bound
             while any(now.values()) and (left := end - time.monotonic()) > 0:
                 time.sleep(min(params["poll"], left))
                 now = look()
@@ -159,6 +190,7 @@ def main() -> None:
         left=sum(now.values()),
         sockets={path: number for path, number in now.items() if number},
         ordered=ordered,
+        told=told(order) if order else {},
     )
 
 

@@ -197,15 +197,16 @@ def release_id(*parts: Any) -> str:
 
 
 def retired(releases: Sequence[Mapping[str, Any]], keep: int, protected: Sequence[str]) -> list[str]:
-    """Return the ids of the releases to remove: all but the newest `keep`, never a protected one.
+    """Return the ids of the releases to remove: half-made ones, and all but the newest `keep`; never a protected one.
 
     Args:
-        releases: each with id and mtime (ISO 8601 in UTC, which sorts as text).
+        releases: each with id, complete and mtime (ISO 8601 in UTC, which sorts as text).
         keep: how many stay.
         protected: ids that stay whatever their age (the live one and its predecessor).
     """
     newest = sorted(releases, key=lambda release: str(release["mtime"]), reverse=True)
-    stay = {release["id"] for release in newest[:keep]} | set(protected)
+    whole = [release["id"] for release in newest if release["complete"]]
+    stay = {*whole[:keep], *protected}
     return [str(release["id"]) for release in newest if release["id"] not in stay]
 
 

@@ -1,6 +1,8 @@
-"""Publish a release's static files into the root that all releases share: `publish.py FROM TO`.
+"""Publish a release's static files into the root that all releases share.
 
-Files of other releases stay, so a page of either release finds its own hashed names. Each file appears by a rename.
+publish.py FROM TO              Files of other releases stay, so a page of either release finds its own hashed names.
+                                Each file appears by a rename.
+publish.py --prune RELEASES TO  Removes what no kept release has: RELEASES/*/static are all of them.
 """
 
 from __future__ import annotations
@@ -30,6 +32,23 @@ def publish(source: Path, target: Path) -> list[Path]:
     return written
 
 
+def prune(releases: Path, target: Path) -> list[Path]:
+    """Remove the files of releases that are gone and drafts of killed runs; return them, relative to target."""
+    kept = {
+        path.relative_to(static) for static in releases.glob("*/static") for path in static.rglob("*") if path.is_file()
+    }
+    removed = []
+    for path in sorted(target.rglob("*"), reverse=True):  # a directory's files come before it
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.relative_to(target) not in kept:
+            path.unlink()
+            removed.append(path.relative_to(target))
+    return removed
+
+
 if __name__ == "__main__":
-    for written_name in publish(Path(sys.argv[1]), Path(sys.argv[2])):
-        sys.stdout.write(f"{written_name}\n")
+    arguments = [Path(word) for word in sys.argv[1:] if word != "--prune"]
+    for name_done in (prune if "--prune" in sys.argv else publish)(*arguments):
+        sys.stdout.write(f"{name_done}\n")

@@ -63,6 +63,15 @@ unix:///run/supervisor.sock no such file
 """
 
 
+@pytest.fixture(autouse=True)
+def boot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Stand for the directory of what starts at boot."""
+    boot = tmp_path / "boot"
+    boot.mkdir()
+    monkeypatch.setattr(app_state, "BOOT", dict.fromkeys(("systemd", "supervisor"), str(boot)))
+    return boot
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "srv"
@@ -143,6 +152,16 @@ def test_previous(read: RunModule, root: Path, switches: list[tuple[str | None, 
     assert read(root=str(root))["previous"] == previous
 
 
+def test_a_switch_that_was_not_recorded_shows(read: RunModule, root: Path) -> None:
+    assert read(root=str(root))["recorded"] == A  # nothing is known otherwise
+    (root / "history.jsonl").write_text(json.dumps({"to": B}) + "\n" + json.dumps({"drained": "x", "cut": 2}) + "\n")
+    result = read(root=str(root))
+    assert (result["live"], result["recorded"]) == (A, B)
+    assert (result["drained"]["cut"], [entry["to"] for entry in result["history"]]) == (2, [B])
+    (root / "history.jsonl").write_text(json.dumps({"to": C}) + "\n")  # half a release is none to return to
+    assert read(root=str(root))["recorded"] == A
+
+
 def test_after_a_rollback_the_history_decides_not_the_age() -> None:
     kept: list[dict[str, Any]] = [{"id": id_, "complete": True, "bad": False} for id_ in (C, B, A)]
     history: list[dict[str, Any]] = [{"from": None, "to": B}, {"from": B, "to": A}, {"from": A, "to": C}]
@@ -206,6 +225,25 @@ def test_one_question_to_the_manager(manager: str, output: str) -> None:
     found = app_state.processes_of("shop", manager, ["supervisorctl", "-c", "x"], run)
     assert len(asked) == 1
     assert [one["group"] for one in found][:2] == ["redis", "asgi"]
+
+
+@pytest.mark.parametrize("manager", ["systemd", "supervisor"])
+def test_what_would_start_at_the_next_boot_counts(manager: str, boot: Path) -> None:
+    """A run that was killed between the entry for the boot and the start."""
+    names = {"systemd": [f"shop-{A}-asgi@1.service", f"shop-{A}-asgi@2.service"], "supervisor": [f"shop-{A}-asgi.conf"]}
+    for name in [
+        *names[manager],
+        f"shop-{B}-wsgi@1.service",
+        "nginx.conf",
+        "shop-redis.conf",
+        f"shop-eu-{C}-asgi.conf",
+    ]:
+        (boot / name).touch()
+    known = f"Id=shop-{A}-asgi@1.service\nActiveState=active" if manager == "systemd" else ""
+    found = app_state.processes_of("shop", manager, ["supervisorctl"], lambda _: known)
+    inactive = [(one["release"], one["group"], one["instance"]) for one in found if one["active"] == "inactive"]
+    asgi = 2 if manager == "systemd" else 1
+    assert inactive == [(A, "asgi", asgi), (B, "wsgi", 1)]
 
 
 def test_a_manager_that_stopped_programs_is_read_in_spite_of_its_exit_code(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import subprocess
@@ -58,6 +59,33 @@ def test_it_is_taken_and_given_back_without_a_trace(lock: RunModule, path: Path)
     assert (released["changed"], released["released"]) == (False, True)
     assert list(path.parent.iterdir()) == []
     assert lock(ALICE, state="absent")["released"] is False
+
+
+@contextlib.contextmanager
+def working(path: Path) -> Iterator[None]:
+    """A command that a killed run left working."""
+    with path.with_name("asgiway-shop.busy").open("w") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        yield
+
+
+def test_what_a_killed_run_left_working_is_waited_for(lock: RunModule, path: Path) -> None:
+    with contextlib.ExitStack() as work:
+        work.enter_context(working(path))
+        ender = threading.Timer(0.3, work.close)
+        ender.start()
+        start = time.monotonic()
+        assert not lock(ALICE).get("failed")
+        assert time.monotonic() - start >= 0.25
+        ender.join()
+
+
+def test_the_wait_for_it_is_bounded_and_gives_the_lock_back(lock: RunModule, path: Path) -> None:
+    with working(path):
+        result = lock(ALICE, busy_seconds=0)
+    assert "still works on this host after 0 s" in result["msg"]
+    assert f"fuser -v {path}.busy" in result["msg"]
+    assert not path.exists()
 
 
 def test_the_same_run_may_take_it_twice(lock: RunModule) -> None:

@@ -106,9 +106,9 @@ def test_the_order_is_written_before_the_wait(run_module: RunModule, server: Ser
 
     leaver = threading.Thread(target=leave)
     leaver.start()
-    result = run_module(drain.main, sockets=[str(server.path)], seconds=20, order_file=str(order))
+    result = run_module(drain.main, sockets=[str(server.path)], seconds=10, limit=20, order_file=str(order))
     leaver.join()
-    assert (result["left"], result["ordered"], order.read_text()) == (0, True, "20\n")
+    assert (result["left"], result["ordered"], order.read_text()) == (0, True, "10 20\n")
     assert [path.name for path in tmp_path.iterdir()] == ["drain"]
 
 
@@ -128,3 +128,18 @@ def test_check_mode_only_counts(run_module: RunModule, server: Server, tmp_path:
 def test_an_unreadable_table_is_one_sentence(run_module: RunModule, tmp_path: Path) -> None:
     result = run_module(drain.main, sockets=[], proc_file=str(tmp_path / "unix"))
     assert result["msg"] == f"drain: {tmp_path}/unix cannot be used: No such file or directory."
+
+
+def test_the_limit_bounds_the_wait(run_module: RunModule, server: Server) -> None:
+    server.visit()
+    result = run_module(drain.main, sockets=[str(server.path)], seconds=0, limit=1)
+    assert result["left"] == 1
+    assert 1 <= result["waited"] < 2
+
+
+def test_what_the_processes_tell_is_added_up(run_module: RunModule, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "drain.11").write_text('{"websockets": 3, "streams": 1, "websockets_left": 1, "streams_left": 0}')
+    (tmp_path / "drain.12").write_text('{"websockets": 2, "streams": 0, "websockets_left": 0, "streams_left": 0}')
+    (tmp_path / "drain.13").write_text('{"webso')  # was killed in the middle of it
+    result = run_module(drain.main, sockets=[str(server.path)], seconds=0, order_file=str(tmp_path / "drain"))
+    assert result["told"] == {"websockets": 5, "streams": 1, "websockets_left": 1, "streams_left": 0}

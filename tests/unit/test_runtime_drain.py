@@ -1,8 +1,10 @@
-"""A release's WebSockets are sent away evenly, whatever the application is doing."""
+"""A release's WebSockets and event streams are sent away evenly, whatever the application is doing."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,9 @@ class Client:
             self.closed.set()
             # as every engine does once the close frame is out
             await self.inbox.put({"type": "websocket.disconnect", "code": message.get("code", 1000)})
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self.closed.set()
+            await self.inbox.put({"type": "http.disconnect"})
 
     def types(self) -> list[str]:
         return [message["type"].removeprefix("websocket.") for message in self.got]
@@ -213,5 +218,153 @@ def test_half_an_order_is_no_order(order: Path) -> None:
         assert client.types() == ["accept"]
         order.write_text("0")
         await client.task
+
+    play(scenario)
+
+
+def test_an_engine_that_cannot_send_while_it_receives_is_asked_in_turn(order: Path) -> None:
+    """granian: a send waits until no receive is pending."""
+
+    async def scenario() -> None:
+        inbox: asyncio.Queue[Message] = asyncio.Queue()
+        got: list[Message] = []
+        pending = asyncio.Lock()
+
+        async def receive() -> Message:
+            async with pending:
+                return await inbox.get()
+
+        async def send(message: Message) -> None:
+            async with pending:
+                got.append(message)
+
+        told: list[Message] = []
+
+        async def listens(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+            await send({"type": "websocket.accept"})
+            told.append(await receive())
+
+        task = asyncio.create_task(Drain(listens, order, CODE)({"type": "websocket"}, receive, send))
+        order.write_text("0")
+        await task
+        assert [message["type"] for message in got] == ["websocket.accept", "websocket.close"]
+        assert told == [{"type": "websocket.disconnect", "code": CODE, "reason": "service restart"}]
+
+    play(scenario)
+
+
+def test_a_busy_application_hears_of_it_when_it_listens_again(order: Path) -> None:
+    async def scenario() -> None:
+        free = asyncio.Event()
+        told: list[Message] = []
+
+        async def busy(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+            await send({"type": "websocket.accept"})
+            await free.wait()
+            told.append(await receive())
+
+        client = Client(Drain(busy, order, CODE))
+        await accepted([client])
+        order.write_text("0")
+        await client.closed.wait()
+        free.set()
+        await client.task
+        assert [message["code"] for message in told] == [CODE]
+
+    play(scenario)
+
+
+def test_a_cancellation_of_the_engines_own_stays_one(order: Path) -> None:
+    async def scenario() -> None:
+        client = Client(Drain(echo, order, CODE))
+        await accepted([client])
+        client.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await client.task
+        assert client.types() == ["accept"]
+
+    play(scenario)
+
+
+def streaming(content_type: bytes, parts: int = 0) -> drain.Application:
+    """Return an application that streams `parts` parts, or goes on until its client is gone."""
+
+    async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"Content-Type", content_type)]})
+        number = 0
+        while not parts or number < parts:
+            number += 1
+            await send({"type": "http.response.body", "body": b"part", "more_body": True})
+            await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return application
+
+
+def test_event_streams_end_whole_in_the_last_third(order: Path) -> None:
+    async def scenario() -> None:
+        application = Drain(streaming(b"text/event-stream; charset=utf-8"), order, CODE)
+        clients = [Client(application, "http") for _ in range(4)]
+        await accepted(clients)
+        start = asyncio.get_running_loop().time()
+        order.write_text("0.1 0.9")
+        await asyncio.gather(*(client.task for client in clients))
+        assert asyncio.get_running_loop().time() - start >= 0.6
+        for client in clients:
+            assert client.got[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+            assert [part for part in client.got[1:-1] if not part["more_body"]] == []
+
+    play(scenario)
+
+
+def test_a_stream_that_ends_by_itself_is_left_alone(order: Path) -> None:
+    async def scenario() -> None:
+        client = Client(Drain(streaming(b"text/event-stream", 5), order, CODE), "http")
+        order.write_text("0.1 30")
+        await client.task
+        assert len(client.got) == 1 + 5 + 1
+
+    play(scenario)
+
+
+def test_a_download_is_never_ended_early(order: Path) -> None:
+    async def scenario() -> None:
+        client = Client(Drain(streaming(b"application/zip", 60), order, CODE), "http")
+        order.write_text("0.1 0.2")
+        await client.task
+        assert len(client.got) == 1 + 60 + 1
+
+    play(scenario)
+
+
+def test_without_a_limit_streams_are_left_alone(order: Path) -> None:
+    async def scenario() -> None:
+        client = Client(Drain(streaming(b"text/event-stream", 60), order, CODE), "http")
+        order.write_text("0.1")
+        await client.task
+        assert len(client.got) == 1 + 60 + 1
+
+    play(scenario)
+
+
+def test_each_process_tells_how_many_it_had_and_has(order: Path) -> None:
+    async def scenario() -> None:
+        application = Drain(echo, order, CODE)
+        gone = Client(application)
+        await gone.inbox.put({"type": "websocket.disconnect", "code": 1001})
+        await gone.task  # left before the order: not counted
+        clients = [Client(application) for _ in range(3)]
+        await accepted(clients)
+        order.write_text("0.2 0.3")
+        answer = order.with_name(f"drain.{os.getpid()}")
+
+        def told() -> dict[str, int]:
+            return json.loads(answer.read_text()) if answer.exists() else {}
+
+        while told() != {"websockets": 3, "streams": 0, "websockets_left": 3, "streams_left": 0}:
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*(client.task for client in clients))
+        while told() != {"websockets": 3, "streams": 0, "websockets_left": 0, "streams_left": 0}:
+            await asyncio.sleep(0.001)
 
     play(scenario)

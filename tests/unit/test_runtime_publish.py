@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,18 @@ def test_the_command_prints_what_it_wrote(release: Path, shared: Path) -> None:
     first, second = (subprocess.run(argv, capture_output=True, text=True, check=True).stdout for _ in range(2))
     assert len(first.splitlines()) == 3
     assert second == ""
+
+
+def test_what_no_kept_release_has_is_pruned(tmp_path: Path, shared: Path) -> None:
+    for release, name in (("one", "deep/a.1.css"), ("one", "both.css"), ("two", "both.css")):
+        path = tmp_path / "releases" / release / "static" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    for release in ("one", "two"):
+        publish.publish(tmp_path / "releases" / release / "static", shared)
+    (shared / ".b.2.css.77").write_text("a draft of a killed run")
+    shutil.rmtree(tmp_path / "releases" / "one")
+    argv = [sys.executable, publish.__file__, "--prune", str(tmp_path / "releases"), str(shared)]
+    printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert sorted(printed.split()) == [".b.2.css.77", "deep/a.1.css"]
+    assert [path.name for path in shared.rglob("*")] == ["both.css"]

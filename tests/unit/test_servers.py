@@ -315,7 +315,9 @@ def test_a_release_id_depends_on_content_and_not_on_the_order_of_keys() -> None:
     assert set(first) <= set("0123456789abcdef")
 
 
-RELEASES = [{"id": name, "mtime": f"2030-01-0{day}T00:00:00Z"} for day, name in enumerate("abcde", start=1)]
+RELEASES = [
+    {"id": name, "complete": True, "mtime": f"2030-01-0{day}T00:00:00Z"} for day, name in enumerate("abcde", start=1)
+]
 
 
 @pytest.mark.parametrize(
@@ -331,6 +333,11 @@ RELEASES = [{"id": name, "mtime": f"2030-01-0{day}T00:00:00Z"} for day, name in 
 def test_the_newest_and_the_protected_stay(keep: int, protected: list[str], gone: list[str]) -> None:
     assert servers.retired(RELEASES[::-1], keep, protected) == gone
     assert servers.retired(RELEASES, keep, protected) == gone
+
+
+def test_half_a_release_goes_however_new_it_is() -> None:
+    releases = [{**release, "complete": release["id"] not in "de"} for release in RELEASES]
+    assert servers.retired(releases, 2, ["e"]) == ["d", "a"]
 
 
 # Failures --------------------------------------------------------------------------------------------------------

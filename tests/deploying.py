@@ -24,6 +24,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "ASGIWAY_TEST_RUN"  # in the environment of a run and of all that it starts
+CORE_MARK = "core: among the most telling cases, which --core runs"
 LIMIT = 600.0  # seconds for one playbook
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 IGNORED = shutil.ignore_patterns("__pycache__", "*.sqlite3*", "staticfiles")
@@ -44,6 +45,13 @@ def require_options(config: pytest.Config) -> None:
     """Refuse to start without a site."""
     if not (config.getoption("url", None) and config.getoption("run", None)) and not config.option.help:
         raise pytest.UsageError('say which site, and how it is changed: --url URL --run "ansible-playbook -i FILE"')
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what --core leaves out."""
+    others = [item for item in items if config.getoption("core") and not item.get_closest_marker("core")]
+    items[:] = [item for item in items if item not in others]
+    config.hook.pytest_deselected(items=others)
 
 
 class Run:
@@ -182,7 +190,7 @@ def wrong(state: State, live: str, keep: int = 5) -> list[str]:
         found.append(f"live is {state['live']}, not {live}")
     whole = [release for release, one in state["releases"].items() if one["complete"]]
     found += [f"release {release} is a half one" for release in state["releases"] if release not in whole]
-    if len(whole) > max(keep, 2):
+    if len(whole) > keep + 2:  # the live one and its predecessor stay whatever their age
         found.append(f"{len(whole)} releases are kept")
     if live not in whole:
         found.append("the live release is not whole")

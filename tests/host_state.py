@@ -5,6 +5,7 @@ Only the standard library, nothing of the kit: it is the second opinion on what 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -55,16 +56,16 @@ def releases(app: str) -> dict[str, dict[str, Any]]:
 
 
 def history(app: str) -> list[dict[str, Any]]:
-    """Return the history's last lines; a line that is no JSON shows as {}."""
+    """Return the last switches of the history; a line that is no JSON shows as {}."""
     path = Path(f"/srv/{app}/history.jsonl")
-    lines = path.read_text().splitlines()[-5:] if path.exists() else []
+    lines = path.read_text().splitlines()[-20:] if path.exists() else []
     entries = []
     for line in lines:
         try:
             entries.append(json.loads(line))
         except ValueError:
             entries.append({})
-    return entries
+    return [entry for entry in entries if "to" in entry or not entry]
 
 
 def started(pid: int) -> float:
@@ -134,6 +135,24 @@ def sockets(app: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def locks(app: str) -> list[str]:
+    """Return the app's locks; a file for flock(2) is one only as long as somebody holds it."""
+    found = []
+    for name in names("/run/lock"):
+        path = Path("/run/lock") / name
+        if not name.lstrip(".").startswith(f"asgiway-{app}"):
+            continue
+        if path.is_file():
+            with path.open() as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    found.append(name)
+        else:
+            found.append(name)
+    return found
+
+
 def temporary(app: str) -> list[str]:
     """Return leftovers of interrupted writes, by their names."""
     folders = [f"{parent}/{app}" for parent in ("/srv", "/run", "/etc/asgiway", "/var/log")]
@@ -190,7 +209,7 @@ def main(app: str) -> None:
             "programs": programs(app),
             "definitions": definitions(app),
             "sockets": sockets(app),
-            "locks": [name for name in names("/run/lock") if name.lstrip(".").startswith(f"asgiway-{app}")],
+            "locks": locks(app),
             "temporary": temporary(app),
             "behind": behind(app),
             "failed_logs": [name for name in names(f"/var/log/{app}") if name.startswith("failed-")],

@@ -107,7 +107,9 @@ def bad_for_visitors_only(app: Path) -> None:
 
 BEFORE_THE_SWITCH = [
     Breakage("syntax-error", syntax_error, ("def forgotten(:", "SyntaxError"), 240, core=True),
-    Breakage("import-in-a-consumer", bad_import_of_a_consumer, ("No module named 'channels.presence'",), 240, core=True),
+    Breakage(
+        "import-in-a-consumer", bad_import_of_a_consumer, ("No module named 'channels.presence'",), 240, core=True
+    ),
     Breakage("migration", raising_migration, ("RuntimeError: entry 4711 has no currency",), 240, core=True),
     Breakage("hang", hang, ("GET /healthz over /run/", "waiting for the mainframe"), 240),
     Breakage("crash-loop", crash_loop, ("GET /healthz over /run/", "no licence for this machine"), 240, core=True),

@@ -6,7 +6,7 @@ pytest tests/broken --url http://HOST:8080 --run "ansible-playbook -i INVENTORY"
 from __future__ import annotations
 
 import pytest
-from deploying import Site, add_options, require_options
+from deploying import CORE_MARK, Site, add_options, leave_out, require_options
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,19 +15,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     require_options(config)
-    config.addinivalue_line("markers", "core: among the most telling cases, which --core runs")
+    config.addinivalue_line("markers", CORE_MARK)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("core"):
-        for item in items:
-            if not item.get_closest_marker("core"):
-                item.add_marker(pytest.mark.skip(reason="not among the most telling cases (--core)"))
+    leave_out(config, items)
 
 
 @pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A healthy site to begin with, under a server with every kind of process."""
     site = Site(request.config, tmp_path_factory.mktemp("runs"))
-    site.change("deploy", "server=hybrid", "drain_seconds=2")
+    site.change("deploy", "server=hybrid", "drain_seconds=2", "drain_limit=6")
     return site

@@ -9,17 +9,23 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from crashing import CLOSE_CODE, KEEP, Crasher
-from deploying import Site, add_options, require_options, wrong
+from deploying import CORE_MARK, Site, add_options, leave_out, require_options, wrong
 from visitors import Visitors
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser, "crash")
     parser.getgroup("crash").addoption("--every", action="store_true", help="kill after literally each task")
+    parser.getgroup("crash").addoption("--boundary", action="append", help="kill after this task only: ROLE : NAME#N")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     require_options(config)
+    config.addinivalue_line("markers", CORE_MARK)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_out(config, items)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +37,8 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def crasher(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crasher]:
     """On a healthy site; prints its table in the end."""
     crasher = Crasher(site, tmp_path_factory.mktemp("crash"))
-    site.change("deploy", *crasher.words())
+    if site.health()["server"] != "gunicorn" or wrong(site.state(), site.health()["release"], KEEP):
+        site.change("deploy", *crasher.words())
     crasher.known = set(wrong(site.state(), site.health()["release"], KEEP))
     assert not crasher.known, crasher.known
     yield crasher

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
+
+RELEASE = re.compile(r"\b[0-9a-f]{12}\b")  # other in each run
 
 DOCUMENTATION = """
 name: crash_point
@@ -56,7 +59,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def _start(self, task: Any) -> None:
         self._finish()
-        name = task.get_name().removeprefix("asgiway.django.")
+        name = RELEASE.sub("ID", task.get_name().removeprefix("asgiway.django."))
         self._seen[name] += 1
         key = f"{name}#{self._seen[name]}"
         self._now = {"key": key, "number": self._seen.total(), "changed": False, "skipped": True, "failed": False}

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from deploying import ROOT, Run, Site, copy_of_sample, edit, wait_for, wrong
 
-WORDS = ("server=hybrid", "drain_seconds=2", "app_server_gate_idle_seconds=0.5", "keep_releases=3")
+WORDS = ("server=hybrid", "drain_seconds=2", "drain_limit=6", "app_server_gate_idle_seconds=0.5", "keep_releases=3")
 KEEP = 3
 REGISTRY = yaml.safe_load((ROOT / "roles/app_server/defaults/main/engines.yml").read_text())
 CLOSE_CODE = REGISTRY["app_server_engines_default"]["uvicorn"]["close_code"]
@@ -91,11 +91,13 @@ class Crasher:
         row.live = "old" if left["live"] == before else "new"
         assert answering == left["live"], f"{answering} answers, and live is {left['live']}"
         row.found = summary(left, before)
+        print(f"{boundary}: {row.live} release is live, left behind: {row.found}", flush=True)
         code, run = self.site.attempt(playbook, *words)
         row.healing, row.changed = run.seconds, run.changed
         if code:
             row.red = f"the next run ended with {code}"
             pytest.fail(f"{boundary}: {row.red}\n{run.output[-3000:]}")
+        print(f"{boundary}: healed in {row.healing:.0f} s, {row.changed} changed", flush=True)
         now = self.site.health()["release"]
         findings = set(wrong(self.site.state(), now, KEEP))
         new, self.known = sorted(findings - self.known), findings

@@ -12,6 +12,7 @@ import pytest
 from crashing import WORDS, Crasher
 from deploying import Site, copy_of_sample, edit, wrong
 
+pytestmark = pytest.mark.timeout(1800)
 FIRST_PORT = 8090
 MIB = 2**20
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from crashing import Crasher, changed_code
 
+pytestmark = pytest.mark.timeout(1800)
 # change the host, or wait for it, and report no change
 QUIET = (
     "Take the lock",
@@ -68,3 +69,22 @@ def test_a_deploy_killed_after_any_task_is_healed_by_the_next(
                 unharmed()
     with subtests.test("nothing is left to change"):
         assert site.change("deploy", *words).changed == 0
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        pytest.param("release : Unpack the source#1", marks=pytest.mark.core),
+        "release : Mark the release as whole#1",
+        "app_server : Start the release's units, now and at boot#1",
+        "release : Point live at the release#1",
+    ],
+)
+def test_a_killed_deploy_is_healed_by_one_of_something_else(
+    crasher: Crasher, unharmed: Callable[[], None], boundary: str
+) -> None:
+    """Nobody comes back to what was begun: it must not stay for ever."""
+    before = crasher.site.health()["release"]
+    crasher.kill_after(boundary, "deploy", *crasher.words())
+    crasher.heal(f"after {boundary}, then something else", before, *crasher.words())
+    unharmed()

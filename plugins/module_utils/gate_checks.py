@@ -23,11 +23,15 @@ RESTARTS_MAX = 3  # this many restarts while the gate waits are a crash loop
 
 @dataclass(frozen=True)
 class Outcome:
-    """One attempt. kind: good | wait (nobody there yet) | error (may heal) | final (will not heal)."""
+    """One attempt. kind: good | wait (nobody there yet) | error (may heal) | final (will not heal).
+
+    chosen: the application itself said no (a 4xx, a close code of its own); nobody may have vouched for the path.
+    """
 
     kind: str
     detail: str
     hint: str = ""
+    chosen: bool = False
 
 
 @dataclass

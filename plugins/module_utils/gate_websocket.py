@@ -103,7 +103,8 @@ def _closed(error: Any, after: float, idle: float) -> Outcome:
             "The consumer raised an exception; if it cannot take the text that the gate sends, set another "
             "websocket_message or path."
         )
-    return Outcome("final", f"accepted, then closed by the application after {after:.1f} s: {code}", hint)
+    chosen = bool(frame) and frame.code in (1000, 1008, *range(3000, 5000))
+    return Outcome("final", f"accepted, then closed by the application after {after:.1f} s: {code}", hint, chosen)
 
 
 def _handshake_refused(response: Any, site: Site) -> Outcome:
@@ -124,4 +125,4 @@ def _handshake_refused(response: Any, site: Site) -> Outcome:
             f"The application raised an exception; Channels also does so when no route matches '{site.websocket_path}'."
         )
     # an application that can answer 500 has started: unlike 502 to 504, waiting does not heal it
-    return Outcome("error" if status > 500 else "final", detail, hint)
+    return Outcome("error" if status > 500 else "final", detail, hint, 400 <= status < 500)

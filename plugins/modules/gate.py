@@ -45,11 +45,15 @@ options:
     type: str
     default: ''
   websocket_path:
-    description: Path of a WebSocket that accepts everybody. Empty for no WebSocket check.
+    description:
+      - Path of a WebSocket that accepts everybody.
+      - Empty means the one that O(probe) finds. Of that one the application may also refuse the handshake (a 4xx) or
+        close with a code of its own, since nobody said that it is for everybody.
     type: str
     default: ''
   websocket_message:
-    description: Text that is sent after the handshake. Empty sends nothing and waits for a frame.
+    description:
+      - Text that is sent after the handshake to O(websocket_path). Empty sends nothing and waits for a frame.
     type: str
     default: ping
   consecutive:
@@ -64,6 +68,13 @@ options:
     description: Bound in seconds for everything but O(idle_seconds).
     type: int
     default: 60
+  probe:
+    description:
+      - Command that asks the release from inside (asgiway_runtime.probe). It sends a message through the channel layer,
+        and prints in its last line a JSON object with C(channel_layer) and C(websocket_path).
+    type: list
+    elements: str
+    default: []
   alive:
     description:
       - Command that prints the states of the release's processes, for instance
@@ -85,7 +96,7 @@ options:
     elements: path
     default: []
 requirements:
-  - websockets >= 13, in the Python that runs the module, when O(websocket_path) is set
+  - websockets >= 13, in the Python that runs the module, when there are O(ws_sockets)
 attributes:
   check_mode:
     description: Nothing is checked in check mode, for there is no new release to ask.
@@ -119,21 +130,32 @@ checks:
 
 import glob
 import importlib.util
+import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.asgiway.django.plugins.module_utils.gate_checks import Check, Refused, Site, dead, repeat
+from ansible_collections.asgiway.django.plugins.module_utils.gate_checks import (
+    Check,
+    Outcome,
+    Refused,
+    Site,
+    dead,
+    repeat,
+)
 from ansible_collections.asgiway.django.plugins.module_utils.gate_http import get_once
 from ansible_collections.asgiway.django.plugins.module_utils.gate_websocket import websocket_once
 
 LOG_LINES = 30
 LOG_FILES = 3
+PROBE = "channel layer through the project's own settings"
 
 Run = Callable[[list[str]], str]
+Ask = Callable[[list[str]], tuple[int, str, str]]
 
 
 def crash_watch(command: list[str], run: Run) -> Callable[[], str]:
@@ -151,7 +173,26 @@ def crash_watch(command: list[str], run: Run) -> Callable[[], str]:
     return crashed
 
 
-def run_checks(params: dict[str, Any], run: Run) -> Iterator[Check]:
+def probe(command: list[str], ask: Ask) -> tuple[Check, str]:
+    """Ask the release from inside; return the check and the WebSocket path it found, or raise Refused."""
+    started = time.monotonic()
+    code, out, err = ask(command)
+    try:
+        answer = json.loads(out.splitlines()[-1]) if code == 0 else None
+        detail, path = str(answer["channel_layer"]), str(answer["websocket_path"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        last = "\n".join((err or out).rstrip().splitlines()[-15:])
+        raise Refused(Check(PROBE, False, last or f"exit code {code}", round(time.monotonic() - started, 2))) from None
+    return Check(PROBE, True, detail, round(time.monotonic() - started, 2)), path
+
+
+def tolerant(path: str, site: Site, timeout: float, idle: float = 0.0) -> Outcome:
+    """Ask a WebSocket path that nobody vouched for: what the application chose to refuse is an answer, too."""
+    outcome = websocket_once(path, site, timeout, idle)
+    return replace(outcome, kind="good") if outcome.chosen else outcome
+
+
+def run_checks(params: dict[str, Any], run: Run, ask: Ask) -> Iterator[Check]:
     """Yield each passed check; raise Refused at the first one that does not pass."""
     words = ("host", "scheme", "health_path", "release", "websocket_path", "websocket_message")
     site = Site(**{word: params[word] for word in words})
@@ -160,17 +201,23 @@ def run_checks(params: dict[str, Any], run: Run) -> Iterator[Check]:
     for path in params["http_sockets"]:
         name = f"GET {site.health_path or '/'} over {path}"
         yield repeat(name, partial(get_once, path, site), params["consecutive"], deadline, crashed)
+    speak = websocket_once
+    if params["probe"]:
+        check, found = probe(params["probe"], ask)
+        yield check
+        if not site.websocket_path:
+            site, speak = replace(site, websocket_path=found, websocket_message=""), tolerant
     if not site.websocket_path:
         return
     for path in params["ws_sockets"]:
         name = f"WebSocket {site.websocket_path} over {path}"
-        yield repeat(name, partial(websocket_once, path, site), 1, deadline, crashed)
+        yield repeat(name, partial(speak, path, site), 1, deadline, crashed)
     idle = params["idle_seconds"]
     for path in params["ws_sockets"][:1] if idle else []:
         name = f"WebSocket {site.websocket_path} idle for {idle:g} s over {path}"
         # once: a second try would only hide that the first visitor is cut
         started = time.monotonic()
-        outcome = websocket_once(path, site, 10.0, idle)
+        outcome = speak(path, site, 10.0, idle)
         check = Check(name, outcome.kind == "good", outcome.detail, round(time.monotonic() - started, 2))
         if not check.ok:
             raise Refused(check, outcome.hint)
@@ -216,7 +263,7 @@ def refuse_bad_input(params: dict[str, Any]) -> str:
             return f"gate: {word} is '{params[word]}', it must start with /."
     if params["consecutive"] < 1 or params["timeout"] < 1 or params["idle_seconds"] < 0:
         return "gate: consecutive and timeout must be at least 1, and idle_seconds not negative."
-    if params["websocket_path"] and params["ws_sockets"] and not has_websockets():
+    if (params["websocket_path"] or params["probe"]) and params["ws_sockets"] and not has_websockets():
         return "gate: the Python that runs the gate lacks the library 'websockets', which the WebSocket check needs."
     return ""
 
@@ -225,7 +272,13 @@ def main() -> None:
     """Run the module."""
     lists = {
         name: {"type": "list", "elements": kind, "default": []}
-        for name, kind in (("http_sockets", "str"), ("ws_sockets", "str"), ("alive", "str"), ("log_command", "str"))
+        for name, kind in (
+            ("http_sockets", "str"),
+            ("ws_sockets", "str"),
+            ("alive", "str"),
+            ("log_command", "str"),
+            ("probe", "str"),
+        )
     }
     module = AnsibleModule(
         argument_spec={
@@ -248,22 +301,23 @@ def main() -> None:
     if problem := refuse_bad_input(module.params):
         module.fail_json(msg=problem, checks=[])
 
-    def run(command: list[str]) -> str:
-        _, out, err = module.run_command(command, errors="replace", handle_exceptions=False)
-        return str(out) or str(err)
-
-    def run_safely(command: list[str]) -> str:
+    def ask(command: list[str]) -> tuple[int, str, str]:
         try:
-            return run(command)
+            code, out, err = module.run_command(command, errors="replace", handle_exceptions=False)
         except OSError as error:
-            return f"({command[0]} cannot be run: {error.strerror})"
+            return 127, "", f"({command[0]} cannot be run: {error.strerror})"
+        return int(code), str(out), str(err)
+
+    def run(command: list[str]) -> str:
+        _, out, err = ask(command)
+        return out or err
 
     checks: list[dict[str, Any]] = []
     try:
-        for check in run_checks(module.params, run_safely):
+        for check in run_checks(module.params, run, ask):
             checks.append(check.as_dict())
     except Refused as refused:
-        log = last_lines(module.params["log_command"], module.params["log_files"], run_safely)
+        log = last_lines(module.params["log_command"], module.params["log_files"], run)
         checks.append(refused.check.as_dict())
         module.fail_json(msg=str(refused) + (f"\n{log}" if log else ""), checks=checks)
     module.exit_json(changed=False, checks=checks)

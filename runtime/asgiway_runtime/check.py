@@ -15,7 +15,7 @@ from typing import Any
 LAYER_SECONDS = 10
 
 
-def _applications() -> str:
+def applications() -> str:
     """Import asgi.py and wsgi.py as far as the server needs them."""
     names = [name for name in ("wsgi", "asgi") if os.environ.get(f"ASGIWAY_{name.upper()}")]
     for name in names:
@@ -23,7 +23,7 @@ def _applications() -> str:
     return f"imported {' and '.join(names)}"
 
 
-def _django() -> str:
+def django_checks() -> str:
     """Run the system checks: errors stop the deploy. What `--deploy` adds is advice, and is shown."""
     import django
     from django.core.management import call_command
@@ -39,11 +39,11 @@ def _django() -> str:
     return f"Django {django.get_version()} checked"
 
 
-def _channel_layer() -> str:
+def channel_layer() -> str:
     """Send a message to ourselves through the project's own settings."""
     try:
         from channels.layers import get_channel_layer  # type: ignore[import-not-found]
-    except ImportError:
+    except ModuleNotFoundError:
         return "no channels"
     layer = get_channel_layer()
     if layer is None:
@@ -62,8 +62,8 @@ def _channel_layer() -> str:
 
 def main() -> None:
     """Run all checks in order; the first failure ends with its traceback."""
-    for check in (_django, _applications, _channel_layer):
-        sys.stdout.write(f"{check.__name__.strip('_')}: {check()}\n")
+    for check in (django_checks, applications, channel_layer):
+        sys.stdout.write(f"{check.__name__}: {check()}\n")
 
 
 if __name__ == "__main__":

@@ -442,3 +442,55 @@ def test_no_websocket_path_means_no_websocket_check(ask_ws: RunModule) -> None:
 def test_a_missing_library_is_one_sentence(ask_ws: RunModule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "has_websockets", lambda: False)
     assert "lacks the library 'websockets'" in ask_ws()["msg"]
+
+
+def probe_that(prints: str, code: int = 0) -> list[str]:
+    """Return a command that stands for asgiway_runtime.probe."""
+    return [
+        sys.executable,
+        "-c",
+        f"import sys; print({prints!r}, file=sys.stderr if {code} else None); sys.exit({code})",
+    ]
+
+
+FOUND = 'RuntimeWarning: noise\n{"channel_layer": "RedisChannelLayer passed a message on", "websocket_path": "/ws/a/"}'
+
+
+def test_the_release_is_asked_from_inside(ask: RunModule, sock: Path) -> None:
+    with http_server(sock, healthy):
+        result = ask(probe=probe_that(FOUND))
+    assert result["checks"][-1]["name"] == "channel layer through the project's own settings"
+    assert result["checks"][-1]["detail"] == "RedisChannelLayer passed a message on"
+
+
+@pytest.mark.parametrize(
+    ("prints", "code", "cause"),
+    [("Traceback\nredis.exceptions.ConnectionError: refused", 1, "ConnectionError: refused"), ("{}", 0, "{}")],
+)
+def test_a_channel_layer_that_fails_is_refused(ask: RunModule, sock: Path, prints: str, code: int, cause: str) -> None:
+    with http_server(sock, healthy):
+        result = ask(probe=probe_that(prints, code))
+    assert "gate: channel layer through the project's own settings: " in result["msg"]
+    assert cause in result["msg"]
+
+
+def closes_with(code: int) -> Callable[[ServerConnection], None]:
+    return lambda connection: connection.close(code)
+
+
+@pytest.mark.parametrize(
+    ("handler", "passes"),
+    [(echo, True), (closes_with(4401), True), (closes_with(1008), True), (closes_with(1011), False)],
+)
+def test_a_path_that_was_found_may_say_no_but_not_break(
+    ask_ws: RunModule, sock: Path, handler: Callable[[ServerConnection], None], passes: bool
+) -> None:
+    with ws_server(sock, handler):
+        result = ask_ws(websocket_path="", probe=probe_that(FOUND), idle_seconds=0)
+    assert bool(result.get("failed")) != passes, result
+    assert result["checks"][-1]["name"].startswith("WebSocket /ws/a/ over ")
+
+
+def test_a_path_that_was_named_may_not_say_no(ask_ws: RunModule, sock: Path) -> None:
+    with ws_server(sock, closes_with(4401)):
+        assert ask_ws(probe=probe_that(FOUND), idle_seconds=0)["failed"]

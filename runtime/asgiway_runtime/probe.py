@@ -1,0 +1,65 @@
+"""Answer the gate from inside a release: `python -m asgiway_runtime.probe`, one JSON object in the last line.
+
+channel_layer   a message went through the project's own settings; what it went through
+websocket_path  a path of the project's Channels routing that needs no parameters, '' when there is none
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from asgiway_runtime.check import channel_layer
+from asgiway_runtime.loading import from_environment
+
+DEPTH = 12  # middlewares around a router; more is a loop
+LITERAL = re.compile(r"[A-Za-z0-9_/-]*")
+
+
+def literal(pattern: Any) -> str | None:
+    """Return the text that a path() or re_path() pattern stands for, None when it has parameters or choices."""
+    text = str(pattern)
+    if hasattr(pattern, "_regex"):
+        text = text.removeprefix("^").removesuffix("$").removesuffix(r"\Z")
+    return text if LITERAL.fullmatch(text) else None
+
+
+def websocket_paths(application: Any, prefix: str = "/", depth: int = 0) -> Iterator[str]:
+    """Yield the paths without parameters that Channels' routers below an application answer."""
+    if depth > DEPTH:
+        return
+    if isinstance(mapping := getattr(application, "application_mapping", None), dict):
+        yield from websocket_paths(mapping.get("websocket"), prefix, depth + 1)
+    elif isinstance(routes := getattr(application, "routes", None), (list, tuple)):
+        for route in routes:
+            part = literal(getattr(route, "pattern", "<"))
+            if part is None:
+                continue
+            if getattr(route.callback, "routes", None):
+                yield from websocket_paths(route.callback, prefix + part, depth + 1)
+            else:
+                yield prefix + part
+    else:
+        for name in ("inner", "application", "app"):  # what Channels' and most others' middlewares call it
+            if (inside := getattr(application, name, None)) is not None:
+                yield from websocket_paths(inside, prefix, depth + 1)
+                return
+
+
+def main() -> None:
+    """Print what the gate asks for; an error of the project's goes out as its traceback."""
+    import django
+
+    django.setup()
+    answer = {"channel_layer": channel_layer(), "websocket_path": ""}
+    if os.environ.get("ASGIWAY_ASGI"):
+        answer["websocket_path"] = next(websocket_paths(from_environment("ASGIWAY_ASGI", "application")), "")
+    sys.stdout.write(f"{json.dumps(answer)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""What the gate learns from inside a release: the channel layer, and a WebSocket path to ask."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import tools
+
+ASGI = """
+from channels.auth import AuthMiddlewareStack
+from channels.generic.websocket import WebsocketConsumer
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.urls import path, re_path
+
+consumer = WebsocketConsumer.as_asgi()
+application = ProtocolTypeRouter({"websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([
+    re_path(r"^ws/(?P<room>\\w+)/$", consumer),
+    path("ws/<int:number>/", consumer),
+    path("live/", URLRouter([ROUTES])),
+])))})
+"""
+SETTINGS = """
+SECRET_KEY = "theirs"
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+"""
+
+
+def probe(directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (directory / "theirs.py").write_text(SETTINGS + environment.pop("settings", ""))
+    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.probe"]
+    return subprocess.run(
+        argv,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": f"{directory}:{tools.ROOT / 'runtime'}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "DJANGO_SETTINGS_MODULE": "theirs",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+    )
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_a_path_without_parameters_is_found_below_middlewares_and_routers(tmp_path: Path) -> None:
+    for routes, path in (
+        ('path("<slug:name>/", consumer), re_path(r"^all/$", consumer)', "/live/all/"),
+        ('path("<slug:name>/", consumer)', ""),
+    ):
+        (tmp_path / "shop_asgi.py").write_text(ASGI.replace("ROUTES", routes))
+        assert answer(probe(tmp_path, ASGIWAY_ASGI="shop_asgi:application"))["websocket_path"] == path
+
+
+def test_without_asgi_only_the_layer_is_asked(tmp_path: Path) -> None:
+    found = answer(probe(tmp_path))
+    assert found == {"channel_layer": "InMemoryChannelLayer passed a message on", "websocket_path": ""}
+
+
+def test_a_layer_that_cannot_be_reached_says_why(tmp_path: Path) -> None:
+    hosts = {"address": f"unix://{tmp_path}/nobody.sock"}
+    layer = {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [hosts]}}
+    done = probe(tmp_path, settings=f"CHANNEL_LAYERS = {{'default': {layer!r}}}\n")
+    assert done.returncode == 1
+    assert "nobody.sock" in done.stderr.splitlines()[-1]

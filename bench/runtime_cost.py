@@ -39,7 +39,7 @@ def django_application() -> Application:
         return JsonResponse({"answer": 42})
 
     settings.configure(
-        SECRET_KEY="bench",
+        SECRET_KEY="bench",  # noqa: S106 - nothing is signed here
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=type("urls", (), {"urlpatterns": [path("", view)]}),
         MIDDLEWARE=["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],
@@ -108,7 +108,9 @@ async def messages(application: Application) -> None:
     await application({"type": "websocket"}, receive, send)
 
 
-def compare(load: Callable[[Application], Awaitable[None]], plain: Application, number: int) -> tuple[float, float, str]:
+def compare(
+    load: Callable[[Application], Awaitable[None]], plain: Application, number: int
+) -> tuple[float, float, str]:
     """Return microseconds per item without the wrapper, those it adds, and the spread of its share."""
     wrapped = Drain(plain, Path("/nonexistent/drain"), 1012)
 

@@ -22,6 +22,9 @@ options:
   lock_path:
     description: Directory of the deploy lock. Default C(/run/lock/asgiway-NAME).
     type: path
+  run:
+    description: Directory of the releases' sockets. Default C(/run/NAME).
+    type: path
   manager:
     description: Process manager to ask. C(auto) is systemd where systemd runs, otherwise supervisor.
     type: str
@@ -86,6 +89,11 @@ processes:
 drained:
   description: What history.jsonl tells of the last drain, empty when there was none.
   type: dict
+  returned: always
+runtime:
+  description: Releases that have a directory for sockets in C(/run/NAME), whether a process runs or not.
+  type: list
+  elements: str
   returned: always
 lock:
   description: Who holds the deploy lock, empty for nobody.
@@ -298,6 +306,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "root": {"type": "path"},
             "lock_path": {"type": "path"},
+            "run": {"type": "path"},
             "manager": {"type": "str", "choices": ["auto", "systemd", "supervisor"], "default": "auto"},
             "supervisorctl": {"type": "list", "elements": "str", "default": ["supervisorctl"]},
         },
@@ -306,6 +315,7 @@ def main() -> None:
     params = module.params
     name = params["name"]
     root = Path(params["root"] or f"/srv/{name}")
+    run_dir = Path(params["run"] or f"/run/{name}")
     lock = Path(params["lock_path"] or f"/run/lock/asgiway-{name}")
     manager = params["manager"]
     if manager == "auto":
@@ -333,6 +343,9 @@ def main() -> None:
         releases=releases,
         history=switches[-HISTORY:],
         drained=next((entry for entry in reversed(history) if "drained" in entry), {}),
+        runtime=sorted(path.name for path in run_dir.iterdir() if RELEASE.fullmatch(path.name))
+        if run_dir.is_dir()
+        else [],
         processes=processes_of(name, manager, params["supervisorctl"], run),
         lock=read_json(lock / "info.json") or {},
         manager=manager,

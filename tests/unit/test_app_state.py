@@ -92,7 +92,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def read(run_module: RunModule, tmp_path: Path) -> RunModule:
     def run(**options: Any) -> dict[str, Any]:
-        silent = {"manager": "supervisor", "supervisorctl": ["/nowhere/supervisorctl"]}
+        silent = {"run": str(tmp_path / "run"), "manager": "supervisor", "supervisorctl": ["/nowhere/supervisorctl"]}
         lock = str(tmp_path / "asgiway-shop")
         return run_module(app_state.main, **{"name": "shop", "lock_path": lock, **silent, **options})
 
@@ -101,7 +101,7 @@ def read(run_module: RunModule, tmp_path: Path) -> RunModule:
 
 def test_a_fresh_host_is_empty(read: RunModule, tmp_path: Path) -> None:
     result = read(root=str(tmp_path / "srv"))
-    expected = {"live": "", "previous": "", "releases": [], "history": [], "processes": [], "lock": {}}
+    expected = {"live": "", "previous": "", "releases": [], "history": [], "processes": [], "runtime": [], "lock": {}}
     assert {key: result[key] for key in expected} == expected
     assert result["changed"] is False
 
@@ -171,6 +171,12 @@ def test_after_a_rollback_the_history_decides_not_the_age() -> None:
 def test_no_release_to_go_back_to() -> None:
     only = [{"id": A, "complete": True, "bad": False}]
     assert app_state.previous_of([{"from": None, "to": A}], only, A) == ""
+
+
+def test_directories_of_sockets_are_listed(read: RunModule, tmp_path: Path) -> None:
+    for name in (B, A, "redis"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    assert read()["runtime"] == [A, B]
 
 
 def test_the_lock_is_read(read: RunModule, root: Path, tmp_path: Path) -> None:

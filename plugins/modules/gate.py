@@ -178,7 +178,7 @@ def probe(command: list[str], ask: Ask) -> tuple[Check, str]:
     started = time.monotonic()
     code, out, err = ask(command)
     try:
-        answer = json.loads(out.splitlines()[-1]) if code == 0 else None
+        answer: dict[str, Any] = json.loads(out.splitlines()[-1]) if code == 0 else {}
         detail, path = str(answer["channel_layer"]), str(answer["websocket_path"])
     except (IndexError, ValueError, KeyError, TypeError):
         last = "\n".join((err or out).rstrip().splitlines()[-15:])

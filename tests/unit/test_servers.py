@@ -315,7 +315,7 @@ def test_a_release_id_depends_on_content_and_not_on_the_order_of_keys() -> None:
     assert set(first) <= set("0123456789abcdef")
 
 
-RELEASES = [
+RELEASES: list[dict[str, Any]] = [
     {"id": name, "complete": True, "mtime": f"2030-01-0{day}T00:00:00Z"} for day, name in enumerate("abcde", start=1)
 ]
 
@@ -336,7 +336,7 @@ def test_the_newest_and_the_protected_stay(keep: int, protected: list[str], gone
 
 
 def test_half_a_release_goes_however_new_it_is() -> None:
-    releases = [{**release, "complete": release["id"] not in "de"} for release in RELEASES]
+    releases = [{**release, "complete": release["id"] not in ("d", "e")} for release in RELEASES]
     assert servers.retired(releases, 2, ["e"]) == ["d", "a"]
 
 

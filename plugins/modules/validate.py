@@ -57,7 +57,7 @@ engines:
   returned: success
   type: list
 project:
-  description: What P(asgiway.django.project#lookup) found in app_path; empty when app_path is ignored.
+  description: Settings, WSGI, ASGI and requirements that were found in app_path; empty when app_path is ignored.
   returned: success
   type: dict
 """

@@ -120,7 +120,7 @@ HISTORY = 10
 RELEASE = re.compile(r"[0-9a-f]{12}")
 # what the start of a release puts there, and its stop takes away
 BOOT = {"systemd": "/etc/systemd/system/{name}.target.wants", "supervisor": "/etc/supervisor/conf.d"}
-PROPERTIES = ("Id", "ActiveState", "SubState", "MainPID", "NRestarts", "ActiveEnterTimestampMonotonic")
+PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "MainPID", "NRestarts", "ActiveEnterTimestampMonotonic")
 # supervisor's words (supervisord.org/subprocess.html) in systemd's
 ACTIVE = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING": "deactivating"}
 FAILED = ("FATAL", "UNKNOWN")
@@ -242,8 +242,11 @@ def systemd_processes(name: str, output: str, now: float, monotonic: float) -> l
         where = place(name, unit) if unit.endswith(".service") else None
         if where is None:
             continue
-        entered = int(values.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
         active = values.get("ActiveState", "")
+        # systemd remembers a unit that failed beyond its file; nothing can be done with it by its name
+        if values.get("LoadState") == "not-found" and active in ("inactive", "failed"):
+            continue
+        entered = int(values.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
         found.append(
             {
                 "unit": unit,

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from deploying import ROOT, Run, Site, copy_of_sample, edit, wait_for, wrong
+from deploying import LIMIT, ROOT, Run, Site, copy_of_sample, edit, wait_for, wrong
 
 WORDS = ("server=hybrid", "drain_seconds=2", "drain_limit=6", "app_server_gate_idle_seconds=0.5", "keep_releases=3")
 KEEP = 3
@@ -75,7 +75,7 @@ class Crasher:
             return bool(events) and events[-1]["event"] == "start" and task in events[-1]["key"]
 
         try:
-            wait_for(f"{task} begins", begun, 120)
+            wait_for(f"{task} begins", begun, LIMIT)
             self.site.on_host("timeout", "30", "sh", "-c", f"until {on_host}; do sleep 0.02; done")
             assert begun(), f"{task} was over too soon"
         finally:

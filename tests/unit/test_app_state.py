@@ -207,6 +207,12 @@ def test_systemd_units_of_this_app_only() -> None:
     assert (found[2]["release"], found[2]["group"]) == ("", "redis")
 
 
+@pytest.mark.parametrize(("active", "seen"), [("failed", 0), ("inactive", 0), ("active", 1)])
+def test_a_unit_without_a_file_counts_only_while_it_runs(active: str, seen: int) -> None:
+    gone = f"Id=shop-{A}-asgi@1.service\nLoadState=not-found\nActiveState={active}\nMainPID=0"
+    assert len(app_state.systemd_processes("shop", gone, now=1000.0, monotonic=100.0)) == seen
+
+
 def test_supervisor_programs_of_this_app_only() -> None:
     found = app_state.supervisor_processes("shop", SUPERVISOR, now=100000.0)
     seen = [(one["release"], one["group"], one["instance"], one["active"], one["sub"], one["pid"]) for one in found]

@@ -122,6 +122,7 @@ def repeat(
         error_since = (error_since or now) if last.kind == "error" else 0.0
         if error_since and now - error_since >= ERROR_SECONDS:
             raise refuse(f"for {now - error_since:.0f} s")
-        if last.kind == "wait" and (why := crashed()):
+        # an error, too: a master process may listen while its workers crash
+        if last.kind != "final" and (why := crashed()):
             raise refuse(f"the process is gone: {why}")
         time.sleep(min(0.2, max(0.0, deadline - now)))

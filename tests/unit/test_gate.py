@@ -287,6 +287,14 @@ def test_a_crash_ends_the_wait_early(ask: RunModule, states: str) -> None:
     assert "the process is gone" in result["msg"]
 
 
+def test_a_crash_behind_an_open_socket_ends_the_wait_early(ask: RunModule, sock: Path) -> None:
+    states = "Id=shop-x-asgi@1.service\nActiveState=active\nNRestarts=3"
+    with http_server(sock, always(500)):
+        result = ask(timeout=30, alive=[sys.executable, "-c", f"print({states!r})"])
+    assert "status 500" in result["msg"]
+    assert "the process is gone: restarted 3 times" in result["msg"]
+
+
 @pytest.mark.parametrize(
     "states",
     [

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from breakages import BEFORE_THE_SWITCH, Breakage, bad_for_visitors_only
 from deploying import Run, Site, copy_of_sample, remains, wait_for, wrong
-from visitors import Visitors
+from visitors import Visitors, calm_visitors
 
 pytestmark = pytest.mark.timeout(1800)
 GATE_SECONDS = 15
@@ -37,7 +37,7 @@ def message(run: Run) -> str:
 @contextmanager
 def visited(site: Site) -> Iterator[Visitors]:
     """Visitors who must not notice anything."""
-    with Visitors(site.url) as visitors:
+    with calm_visitors(site.url) as visitors:
         yield visitors
     failed = visitors.seen.failed
     assert not failed, f"{len(failed)} of {visitors.seen.requests} failed: {failed[:5]}"
@@ -80,7 +80,7 @@ def test_a_broken_release_never_meets_a_visitor(site: Site, tmp_path: Path, brea
 def test_a_good_release_goes_live_right_after_a_crash_loop(site: Site, tmp_path: Path) -> None:
     """After the tests above: the process manager counts no crashes against the app."""
     live = site.health()["release"]
-    with Visitors(site.url) as visitors:
+    with calm_visitors(site.url) as visitors:
         code, run = deploy(site, copy_of_sample(tmp_path / "app"), 240)
     assert code == 0, run.output[-3000:]
     assert not visitors.seen.failed, visitors.seen.failed[:5]
@@ -94,7 +94,7 @@ def test_a_release_that_is_bad_for_visitors_gives_way_by_itself(site: Site, tmp_
     live = site.health()["release"]
     app = copy_of_sample(tmp_path / "app")
     bad_for_visitors_only(app)
-    with Visitors(site.url) as visitors:
+    with calm_visitors(site.url) as visitors:
         code, run = deploy(site, app, 240)
     assert code != 0, f"a bad release stays live:\n{run.output[-3000:]}"
     check_nothing_remains(site, run, live, ("See a new connection land on it", "500"))
@@ -108,7 +108,7 @@ def test_a_release_that_is_bad_for_visitors_gives_way_by_itself(site: Site, tmp_
 def test_of_two_deploys_at_once_one_wins(site: Site, tmp_path: Path) -> None:
     words = [json.dumps({"app_env": {"MARK": uuid4().hex}}) for _ in range(2)]
     live = site.health()["release"]
-    with Visitors(site.url) as visitors:
+    with calm_visitors(site.url) as visitors:
         runs = [site.start("deploy", word, "server=hybrid", *QUICK) for word in words]
         wait_for("one of them gives way", lambda: any(run.process.poll() is not None for run in runs), 120)
         assert not all(run.process.poll() is not None for run in runs), "the other one waited for the end"

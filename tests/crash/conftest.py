@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from crashing import CLOSE_CODE, KEEP, Crasher
 from deploying import CORE_MARK, Site, add_options, leave_out, require_options, wrong
-from visitors import Visitors
+from visitors import calm_visitors
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,7 +52,7 @@ def crasher(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cr
 @pytest.fixture
 def unharmed(site: Site) -> Iterator[Callable[[], None]]:
     """Visitors all the while; call it to see that they noticed nothing so far but an orderly goodbye."""
-    with Visitors(site.url) as visitors:
+    with calm_visitors(site.url) as visitors:
         counted = 0
 
         def check() -> None:

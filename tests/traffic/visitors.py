@@ -27,9 +27,10 @@ START_LIMIT = 90  # seconds until everybody has been answered once
 class Visitors:
     """Visitors in a thread of their own, from entering to leaving the context."""
 
-    def __init__(self, url: str, sockets: int = SOCKETS) -> None:
-        """Plan visitors of a site, with `sockets` WebSockets among them."""
+    def __init__(self, url: str, sockets: int = SOCKETS, pace: float = 1) -> None:
+        """Plan visitors of a site, `sockets` WebSockets among them; at half the pace they ask half as often."""
         self.url = url
+        self._pace = pace
         self.seen = Seen()
         self._followers = min(FOLLOWERS, sockets // 3)
         self._echoes = sockets - self._followers
@@ -75,7 +76,11 @@ class Visitors:
             async with self._client() as poller:
                 self.seen.oldest = await self._newest(poller)
                 sockets = Sockets(
-                    self.url, self.seen, self._echoes, self._followers, max(1.5, self._echoes / ECHOES_PER_SECOND)
+                    self.url,
+                    self.seen,
+                    self._echoes,
+                    self._followers,
+                    max(1.5, self._echoes / ECHOES_PER_SECOND) / self._pace,
                 )
                 ending = [self._fresh(), self._kept(), self._deposits(), *(self._silent() for _ in range(SILENT))]
                 cut = [self._slow("slow", SLOW), self._slow("long", LONG), self._streams(), self._watch_clock()]
@@ -140,11 +145,11 @@ class Visitors:
 
     async def _fresh(self) -> None:
         async with self._client(limits=httpx.Limits(max_keepalive_connections=0)) as client:
-            await self._until_stopped("fresh", lambda: client.get("/healthz"), every=GETS_EVERY)
+            await self._until_stopped("fresh", lambda: client.get("/healthz"), every=GETS_EVERY / self._pace)
 
     async def _kept(self) -> None:
         async with self._client() as client:
-            await self._until_stopped("kept", lambda: client.get("/healthz"), every=GETS_EVERY)
+            await self._until_stopped("kept", lambda: client.get("/healthz"), every=GETS_EVERY / self._pace)
 
     async def _slow(self, kind: str, seconds: int) -> None:
         async with self._client() as client:
@@ -163,7 +168,7 @@ class Visitors:
                     self.seen.confirmed.append(key)
                 return answer
 
-            await self._until_stopped("deposit", ask, good=201, every=POSTS_EVERY)
+            await self._until_stopped("deposit", ask, good=201, every=POSTS_EVERY / self._pace)
 
     async def _silent(self) -> None:
         """Connect, say nothing for some seconds, then ask."""
@@ -220,3 +225,8 @@ class Visitors:
             await asyncio.sleep(0.1)
             if (now := time.monotonic()) - due > STALL:
                 self.seen.stalls.append((due, now))
+
+
+def calm_visitors(url: str) -> Visitors:
+    """Return visitors of every kind who leave the machine to the deploy that they watch."""
+    return Visitors(url, sockets=40, pace=0.25)

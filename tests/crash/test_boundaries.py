@@ -27,11 +27,9 @@ QUIET = (
 )
 CORE = (
     "release : Unpack the source#1",
-    "release : Install the project's packages and the engine#1",
     "release : Mark the release as whole#1",
     "app_server : Start the release's units, now and at boot#1",
     "release : Point live at the release#1",
-    "app_server : Wait until nobody is connected to release ID#1",
     "app_server : Stop the release's units one by one, now and at boot#1",
 )
 

@@ -18,7 +18,7 @@ import pytest
 from changes import QUIET, Site, wait_for
 from report import Report
 from seen import Figures
-from visitors import Visitors
+from visitors import LATE, Visitors
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(15 * 60)]
 SERVER = "hybrid"
@@ -54,6 +54,7 @@ def event(name: str, site: Site, report: Report, back_within: float) -> Iterator
         back = wait_for("the site answers", site.is_well, back_within)
         assert visitors.all_back(back_within - back), f"{visitors.seen.open} WebSockets are open"
         visitors.phase("after")
+        time.sleep(LATE[1])  # who connected before it was over, and says nothing yet, learns of it only now
         failed = len(visitors.seen.failed)
         time.sleep(5)
         assert len(visitors.seen.failed) == failed, f"not over: {visitors.seen.failed[failed:][:5]}"

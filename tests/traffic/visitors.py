@@ -17,6 +17,7 @@ from sockets import LIMIT, Sockets
 SOCKETS = 200
 FOLLOWERS = 20
 SILENT = 3  # connections that send their request late
+LATE = (2, 5)  # seconds after the connection
 GETS_EVERY, POSTS_EVERY = 0.05, 0.2  # seconds between the requests of one visitor
 SLOW, LONG = 2, 15  # seconds of a slow request, of a long one and of a stream
 ECHOES_PER_SECOND = 120  # of all sockets together: the driver shares the machine with what it measures
@@ -174,7 +175,7 @@ class Visitors:
         """Connect, say nothing for some seconds, then ask."""
 
         async def late(event: str, _: dict[str, Any]) -> None:
-            end = time.monotonic() + random.uniform(2, 5)
+            end = time.monotonic() + random.uniform(*LATE)
             while event == "connection.connect_tcp.complete" and time.monotonic() < end and not self._stop.is_set():
                 await asyncio.sleep(0.1)
 

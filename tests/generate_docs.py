@@ -103,16 +103,57 @@ def servers() -> str:
 
 
 def engines() -> str:
-    """Return the figures of each engine."""
+    """Return what each engine is."""
     rows = []
     for name, engine in _registry()[0].items():
-        processes = "one per unit" if engine["scale"] == "instances" else "forked by one unit"
-        closed = str(engine["close_code"]) if engine["interface"] == "asgi" else ""
-        packages = ", ".join(f"`{package}`" for package in engine["packages"])
+        facts, websockets = engine["facts"], engine["interface"] == "asgi"
         rows.append(
-            [f"[{name}]({engine['docs']})", engine["interface"], packages, processes, f"{engine['grace']} s", closed]
+            [
+                f"[{name}](#{name})",
+                engine["interface"].upper(),
+                "yes" if websockets else "no",
+                "one per unit" if engine["scale"] == "instances" else "forked by one unit",
+                f"{engine['close_code']} / {facts['stop']}" if websockets else "",
+                facts["pings"],
+                facts["message_limit"],
+                facts["http2"],
+                f"{facts['memory']} MiB",
+                f"{facts['memory_websocket']} KiB" if websockets else "",
+                facts["choose"],
+            ]
         )
-    return table(["engine", "interface", "packages", "processes", "grace at a stop", "drain closes with"], rows)
+    head = ["engine", "interface", "WebSockets", "processes", "closes with, drained / stopped", "pings"]
+    return table([*head, "largest message", "HTTP/2", "a process", "a WebSocket", "choose it when"], rows)
+
+
+def paragraphs() -> str:
+    """Return a section for each engine: what it is, how it is configured, and what to know of it."""
+    parts = []
+    for name, engine in _registry()[0].items():
+        packages = ", ".join(f"`{package}`" for package in engine["packages"])
+        numbers = "".join(f", `{word}` {number}" for word, number in engine["tuning"].items())
+        parts.append(
+            f"### {name}\n\n[{engine['about']}]({engine['docs']}). {engine['facts']['text']}\n\n"
+            f"Packages {packages}; {engine['grace']} s for requests in flight at a stop{numbers}.\n"
+        )
+    return "\n" + "\n".join(parts) + "\n"
+
+
+def own_engine() -> str:
+    """Return the worked example of an engine from an inventory."""
+    return f"```yaml\n{(ROOT / 'inventories/own_engine.yml').read_text()}```\n"
+
+
+def matrix() -> str:
+    """Return what the matrix found, server by server."""
+    rows = []
+    for run in _load("docs/matrix.json")["runs"]:
+        figures = Figures(**run["figures"])
+        host = f"Debian {run['versions']['Debian']}, {run['manager']}"
+        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items() if name != "Debian")
+        rows.append([f"`{run['server']}`", host, run["date"], *figures.cells()[1:6], f"{figures.gap:.2f} s", versions])
+    head = ["server", "host", "date", *Figures.HEAD[1:6], "longest gap", "versions"]
+    return table(head, rows)
 
 
 def words() -> str:
@@ -151,6 +192,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "templates": templates,
     "servers": servers,
     "engines": engines,
+    "paragraphs": paragraphs,
+    "own_engine": own_engine,
+    "matrix": matrix,
     "words": words,
     "traffic": traffic,
     "events": events,

@@ -6,7 +6,8 @@ DOCUMENTATION = r"""
 name: servers
 short_description: Filters around the registry of servers
 description:
-  - C(server_groups) expands a server word into process groups, C(command_line) writes an argv for a process manager,
+  - C(engine_entries) checks and completes the registry, C(server_groups) expands a server word into process groups,
+    C(command_line) writes an argv for a process manager,
     C(env_file) writes variables for systemd and sh alike, C(socket_links) spreads processes over a fixed set of names,
     C(retired) chooses the releases to remove.
 """
@@ -37,6 +38,7 @@ class FilterModule:
         names = (
             "cause",
             "command_line",
+            "engine_entries",
             "env_file",
             "group_sockets",
             "process_groups",

@@ -16,7 +16,9 @@ options:
     type: path
     required: true
   servers:
-    description: What the registry says; C(engines) (list), C(aliases) (dict), C(interfaces) (engine to wsgi or asgi).
+    description: >-
+      What the registry says; C(engines) (list), C(aliases) (dict), C(interfaces) (engine to wsgi or asgi), and, if
+      wanted, C(refused) (a word to the reason why it is no server).
     type: dict
     required: true
   roles_path:

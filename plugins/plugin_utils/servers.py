@@ -2,13 +2,75 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import re
 import shlex
+import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 Group = dict[str, Any]
+Entry = dict[str, Any]
+
+WHERE = "its keys are explained in roles/app_server/defaults/main/engines.yml"
+CHOICES = {"interface": ("wsgi", "asgi"), "scale": ("instances", "workers")}
+# what an entry need not say
+OPTIONAL: Entry = {
+    "packages": [],
+    "tuning": {},
+    "grace": 10,  # seconds
+    "stop_signal": "TERM",
+    "environment": {},
+    "unit": {},
+    "relax": {},
+    "believes": [],
+    "close_code": 1012,
+    "about": "",
+    "docs": "",
+    "facts": {},
+}
+
+# Half of the memory, because two releases run side by side while one replaces the other; a Django process of middling
+# size takes 100 MiB (the sample's 28 to 54, docs/servers.md).
+MEMORY_SHARE = 0.5
+PROCESS_MIB = 100
+
+
+def engine_entries(engines: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:
+    """Check the registry's entries, which may be somebody's own, and complete them.
+
+    Raises:
+        ValueError: one sentence about the first entry that cannot work.
+    """
+    return {str(name): _entry(str(name), entry) for name, entry in engines.items()}
+
+
+def _entry(name: str, entry: Any) -> Entry:
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"the engine {name} must be a dictionary; {WHERE}")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"{name} cannot name an engine; letters, digits, _ . and - can, the first a letter")
+    known = [*CHOICES, "argv", *OPTIONAL]
+    for key in entry:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            meant = f"; did you mean {near[0]}?" if near else f"; {WHERE}"
+            raise ValueError(f"the engine {name} has the key {key}, which nothing reads{meant}")
+    for key, choices in CHOICES.items():
+        if entry.get(key) not in choices:
+            said = f"says {key}: {entry[key]}" if key in entry else f"lacks {key}"
+            raise ValueError(f"the engine {name} {said}; it must be {' or '.join(choices)}")
+    argv = entry.get("argv")
+    if not isinstance(argv, Sequence) or isinstance(argv, str) or not argv:
+        raise ValueError(f"the engine {name} needs argv, the list of its command's words; {WHERE}")
+    for placeholder, why in (("{socket}", "where it listens"), ("{app}", "what it serves")):
+        if not any(placeholder in str(word) for word in argv):
+            raise ValueError(f"argv of the engine {name} has no {placeholder}, {why}; {WHERE}")
+    if f"SIG{entry.get('stop_signal', 'TERM')}" not in signal.Signals.__members__:
+        raise ValueError(f"the engine {name} says stop_signal: {entry['stop_signal']}; it must be a name such as TERM")
+    return {**OPTIONAL, **entry}
 
 
 def server_groups(
@@ -16,8 +78,8 @@ def server_groups(
     engines: Mapping[str, Mapping[str, Any]],
     aliases: Mapping[str, str],
     *,
-    workers: int,
-    threads: int,
+    tuning: Mapping[str, Mapping[str, Any]],
+    host: Mapping[str, int],
     values: Mapping[str, Any],
 ) -> list[Group]:
     """Expand a server word into its groups of processes.
@@ -26,15 +88,16 @@ def server_groups(
         server: an engine, `A+B` (A answers HTTP under WSGI, B the WebSockets and async routes under ASGI) or an alias.
         engines: the registry.
         aliases: other names of compositions.
-        workers: processes per group, at least 1.
-        threads: threads per process, where the engine has any.
+        tuning: what the site says, by interface: workers, args, and the numbers of the entries' `tuning`; empty or 0
+            where it says nothing.
+        host: cores, memory (MiB), slots (socket names that there are).
         values: what fills the remaining placeholders of argv: venv, wsgi, asgi, runtime (directory of the sockets),
             websocket_timeout (seconds). `{instance}` stays in the result, for the process manager to fill.
 
     Returns:
         One group per engine, in the order of the word, with name (wsgi or asgi), engine, interface, offers
-        (which of http, async, ws it answers), instances, workers, argv, packages, environment, unit, relax,
-        stop_signal and grace (seconds).
+        (which of http, async, ws it answers), instances, workers, tuning (the numbers in force), argv, packages,
+        environment, unit, relax, stop_signal and grace (seconds).
 
     Raises:
         ValueError: when the word names no such server.
@@ -43,30 +106,33 @@ def server_groups(
     missing = [name for name in names if name not in engines]
     if missing:
         raise ValueError(f"{missing[0]} is not a server. One of: {', '.join(sorted([*engines, *aliases]))}")
-    return [_group(name, engines[name], names, engines, workers, threads, values) for name in names]
+    return [_group(name, engines[name], len(names), tuning[engines[name]["interface"]], host, values) for name in names]
 
 
 def _group(
     name: str,
     engine: Mapping[str, Any],
-    names: Sequence[str],
-    engines: Mapping[str, Mapping[str, Any]],
-    workers: int,
-    threads: int,
+    groups: int,
+    said: Mapping[str, Any],
+    host: Mapping[str, int],
     values: Mapping[str, Any],
 ) -> Group:
     interface = str(engine["interface"])
     forks = engine["scale"] == "workers"
-    if len(names) > 1:
+    if groups > 1:
         offers = ["http"] if interface == "wsgi" else ["async", "ws"]
     else:
         offers = ["http", "async"] + (["ws"] if interface == "asgi" else [])
+    defaults = dict(engine["tuning"])
+    per_core = int(defaults.pop("workers_per_core", 1))
+    workers = int(said.get("workers") or 0) or default_workers(per_core, groups, host)
+    numbers = {key: int(said.get(key) or default) for key, default in defaults.items()}
     placeholders = {
         **values,
+        **numbers,
         "app": values[interface],
         "socket": f"{values['runtime']}/{interface}-{{instance}}.sock",
         "workers": workers if forks else 1,
-        "threads": threads,
         "grace": engine["grace"],
     }
     return {
@@ -76,9 +142,9 @@ def _group(
         "offers": offers,
         "instances": 1 if forks else workers,
         "workers": workers,
-        "threads": threads,
+        "tuning": numbers,
         "socket": placeholders["socket"],
-        "argv": [_fill(str(part), placeholders) for part in engine["argv"]],
+        "argv": _command(engine["argv"], placeholders, [str(part) for part in said.get("args") or []]),
         "packages": list(engine["packages"]),
         "environment": dict(engine["environment"]),
         "unit": dict(engine["unit"]),
@@ -87,6 +153,21 @@ def _group(
         "grace": int(engine["grace"]),
         "close_code": int(engine["close_code"]),
     }
+
+
+def default_workers(per_core: int, groups: int, host: Mapping[str, int]) -> int:
+    """Return how many processes an engine gets: by cores, at least 2, and no more than fit into memory and slots."""
+    wanted = max(2, host["cores"] * per_core)
+    fit = int(host["memory"] * MEMORY_SHARE) // (PROCESS_MIB * groups)
+    return max(1, min(wanted, fit, host["slots"]))
+
+
+def _command(argv: Sequence[Any], placeholders: Mapping[str, Any], own: Sequence[str]) -> list[str]:
+    """Fill the placeholders; the site's own arguments stand where {args} is, as they are, or else at the end."""
+    parts = [str(part) for part in argv]
+    at = parts.index("{args}") if "{args}" in parts else len(parts)
+    before, after = parts[:at], parts[at + 1 :]
+    return [_fill(part, placeholders) for part in before] + list(own) + [_fill(part, placeholders) for part in after]
 
 
 def _fill(text: str, placeholders: Mapping[str, Any]) -> str:

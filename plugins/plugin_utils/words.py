@@ -62,6 +62,7 @@ class Servers:
     engines: tuple[str, ...]
     aliases: Mapping[str, str]
     interfaces: Mapping[str, str]  # engine -> wsgi | asgi
+    refused: Mapping[str, str] = field(default_factory=dict)  # word -> why it is no server
 
 
 def parse_spec(data: Any) -> Spec:
@@ -303,7 +304,7 @@ def check_path(value: str, start: str, settings: str = "", command: str = COMMAN
 
 
 def parse_servers(data: Any) -> Servers:
-    """Read {engines: [...], aliases: {...}, interfaces: {...}} as a playbook computes it from the registry.
+    """Read {engines: [...], aliases: {...}, interfaces: {...}, refused: {...}} as a playbook computes it.
 
     Raises:
         WordsError: when the registry is incomplete.
@@ -312,6 +313,7 @@ def parse_servers(data: Any) -> Servers:
         engines = tuple(str(engine) for engine in data["engines"])
         aliases = {str(alias): str(value) for alias, value in (data.get("aliases") or {}).items()}
         interfaces = {str(engine): str(value) for engine, value in data["interfaces"].items()}
+        refused = {str(word): " ".join(str(reason).split()) for word, reason in (data.get("refused") or {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise WordsError("the registry of servers cannot be read; it needs engines, aliases and interfaces") from error
     for engine in engines:
@@ -319,7 +321,7 @@ def parse_servers(data: Any) -> Servers:
             raise WordsError(f"the registry of servers does not say whether {engine} is wsgi or asgi")
     if not engines:
         raise WordsError("the registry of servers is empty")
-    return Servers(engines, aliases, interfaces)
+    return Servers(engines, aliases, interfaces, refused)
 
 
 def check_server(value: str, servers: Servers, command: str = COMMAND) -> list[str]:
@@ -360,7 +362,7 @@ def check_server(value: str, servers: Servers, command: str = COMMAND) -> list[s
             )
         if servers.interfaces[second] == "wsgi":
             need = f"put one of {', '.join(asgi)} after the +, or use" if asgi else "use"
-            example = f"{first}+{asgi[0]}" if asgi else first
+            example = f"{first}+{_pair(servers).partition('+')[2]}" if asgi else first
             raise WordsError(
                 f"{value}: nothing in it speaks WebSocket; {need} {first} alone.{_try_server(example, command)}"
             )
@@ -376,6 +378,8 @@ def _no_server(value: str, part: str, parts: list[str], servers: Servers, comman
             f"{show(value)}: {part} already stands for {servers.aliases[part]} and cannot be a part of a pair."
             f"{_try_server(part, command)}"
         )
+    if part in servers.refused:
+        return f"{show(part)} is no server here: {servers.refused[part]}. {allowed}.{_try_server(names[0], command)}"
     subject = f"{show(part)} is not a server" if part else f"{show(value)} has no server on one side of +"
     if not value:
         subject = "server is empty"
@@ -395,8 +399,10 @@ def _by_interface(servers: Servers) -> tuple[list[str], list[str]]:
 
 
 def _pair(servers: Servers) -> str:
+    """Return the pair that the first alias recommends, or any."""
+    named = (value for value in servers.aliases.values() if all(part in servers.engines for part in value.split("+")))
     wsgi, asgi = _by_interface(servers)
-    return f"{wsgi[0]}+{asgi[0]}" if wsgi and asgi else ""
+    return next((value for value in named if "+" in value), f"{wsgi[0]}+{asgi[0]}" if wsgi and asgi else "")
 
 
 def _try_server(server: str, command: str) -> str:

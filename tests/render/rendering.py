@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import socket
@@ -39,12 +38,12 @@ WORDS: dict[str, Any] = {
 
 
 def servers() -> list[str]:
-    """Return every word that `server` takes: engines, aliases, and each WSGI engine with each ASGI engine."""
-    of = {
-        interface: [name for name, engine in ENGINES.items() if engine["interface"] == interface]
-        for interface in ("wsgi", "asgi")
-    }
-    pairs = [f"{wsgi}+{asgi}" for wsgi, asgi in itertools.product(of["wsgi"], of["asgi"])]
+    """Return engines, aliases, and as many pairs as let each engine be in one; a pair is no more than its parts."""
+    wsgi, asgi = (
+        [name for name, engine in ENGINES.items() if engine["interface"] == interface] for interface in ("wsgi", "asgi")
+    )
+    rounds = range(max(len(wsgi), len(asgi)))
+    pairs = [f"{wsgi[number % len(wsgi)]}+{asgi[number % len(asgi)]}" for number in rounds]
     return [*ENGINES, *ALIASES, *pairs]
 
 

@@ -62,7 +62,7 @@ def test_supervisor_accepts_the_programs_and_knows_each_of_them(programs: Render
 
 def test_three_workers_are_three_processes(programs: Rendered, read: Programs) -> None:
     for _, processes in of_groups(programs, read):
-        forked = re.search(r"--workers[= ](\d+)", processes[0]["command"])
+        forked = re.search(r"--(?:workers|processes)[= ]([1-9]\d*)", processes[0]["command"])
         assert len(processes) * (int(forked.group(1)) if forked else 1) == WORDS["workers"]
 
 

@@ -71,7 +71,7 @@ def test_systemd_accepts_the_units(units: Rendered, system_units: Path, tmp_path
 def test_three_workers_are_three_processes(units: Rendered) -> None:
     for group, unit in processes(units):
         (command,) = unit["Service"]["ExecStart"]
-        forked = re.search(r"--workers[= ](\d+)", command)
+        forked = re.search(r"--(?:workers|processes)[= ]([1-9]\d*)", command)
         started = sum(f"-{group['name']}@" in name for name in units.units)
         assert started * (int(forked.group(1)) if forked else 1) == WORDS["workers"], command
 

@@ -17,11 +17,17 @@ from typing import Any
 
 import httpx
 import yaml
+from ansible_collections.asgiway.django.plugins.plugin_utils import servers
 from seen import Figures
 from visitors import Visitors
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = yaml.safe_load((ROOT / "roles/app_server/defaults/main/engines.yml").read_text())
+OWN_INVENTORY = ROOT / "inventories/own_engine.yml"
+OWN_ENGINES = yaml.safe_load(OWN_INVENTORY.read_text())["all"]["vars"]["app_server_engines_custom"]
+ENGINES = servers.engine_entries(REGISTRY["app_server_engines_default"] | OWN_ENGINES)
+# followers that poll hold a thread of a WSGI server each: 8 per process, the usual default, are too few for them
+THREADS, PROCESSES_WITHOUT_THREADS = 24, 12
 DEPLOY_LIMIT = 600  # seconds
 GAP_LIMIT = 2.0  # seconds without an answer that nobody may see
 QUIET = 3  # seconds of traffic before and after a change, to compare with
@@ -32,7 +38,14 @@ LIMIT_OF_CODE = re.compile(r"^MAX_AMOUNT = [\d_]+$", re.M)  # the constant that 
 def engines(server: str) -> dict[str, dict[str, Any]]:
     """Return the registry's entries of a server word, by name."""
     names = REGISTRY["app_server_aliases_default"].get(server, server).split("+")
-    return {name: REGISTRY["app_server_engines_default"][name] for name in names}
+    return {name: ENGINES[name] for name in names}
+
+
+def capacity(server: str) -> dict[str, int]:
+    """Return the words that give a server room for all visitors."""
+    wsgi = [engine for engine in engines(server).values() if engine["interface"] == "wsgi"]
+    threads = all("threads" in engine["tuning"] for engine in wsgi)
+    return {"threads": THREADS} if threads else {"wsgi_workers": PROCESSES_WITHOUT_THREADS}
 
 
 def close_codes(server: str) -> set[int]:
@@ -77,16 +90,16 @@ class Site:
 
     def play(self, playbook: str, **words: Any) -> str:
         """Run a playbook against the site; returns its output."""
-        # a follower that polls holds a thread of a WSGI server: 8 per process, the default, are too few for them
-        words = {"drain_seconds": self.drain_seconds, "threads": 24, **words}
-        argv = [*shlex.split(self.command), str(ROOT / f"playbooks/{playbook}.yml"), "-e", json.dumps(words)]
+        words = {"drain_seconds": self.drain_seconds, **words}
+        command = [*shlex.split(self.command), "-i", str(OWN_INVENTORY)]
+        argv = [*command, str(ROOT / f"playbooks/{playbook}.yml"), "-e", json.dumps(words)]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=DEPLOY_LIMIT, check=False)
         assert done.returncode == 0, f"{playbook} {words}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}"
         return done.stdout
 
     def deploy(self, server: str, **words: Any) -> str:
         """Deploy under a server; returns the id of the release that is live then."""
-        self.play("deploy", server=server, **words)
+        self.play("deploy", server=server, **capacity(server), **words)
         return str(self.health()["release"])
 
     def health(self) -> dict[str, Any]:

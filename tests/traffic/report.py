@@ -36,7 +36,7 @@ class Report:
             return
 
         def key(run: dict[str, Any]) -> tuple[str, ...]:
-            return run["what"], run["server"], run["manager"]
+            return run["what"], run["server"], run["manager"], run["versions"]["Debian"].partition(".")[0]
 
         old = json.loads(self._path.read_text())["runs"] if self._path.exists() else []
         kept = [other for other in old if key(other) != key(run)] + [run]

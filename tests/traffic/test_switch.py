@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from changes import BACK_LIMIT, Site, close_codes, engines
 from report import Report
 
 pytestmark = pytest.mark.timeout(15 * 60)
-CHAIN = ("gunicorn", "daphne", "uvicorn", "hybrid", "gunicorn")
-CORE_CHAIN = ("hybrid", "gunicorn", "daphne")
 
 
-def steps(chain: tuple[str, ...], mark: pytest.MarkDecorator) -> list[object]:
-    """Return the changes of a chain as test parameters."""
-    return [pytest.param(a, b, marks=mark, id=f"{a}-{b}") for a, b in pairwise(chain)]
-
-
-@pytest.mark.parametrize(("old", "new"), steps(CHAIN, pytest.mark.full) + steps(CORE_CHAIN, pytest.mark.core))
 def test_a_change_of_server_fails_nobody(site: Site, report: Report, old: str, new: str) -> None:
     if not site.serves(old):  # the first of the chain, or the one before was red
         site.deploy(old)

@@ -37,6 +37,7 @@ def wsgi(project: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     [
         ({"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "192.0.2.7"}, b"192.0.2.7"),
         ({"HTTP_X_FORWARDED_FOR": "2001:db8::7"}, b"2001:db8::7"),
+        ({"REMOTE_ADDR": "0.0.0.0", "HTTP_X_FORWARDED_FOR": "192.0.2.7"}, b"192.0.2.7"),
         ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.7"}, b"127.0.0.1"),
         ({"REMOTE_ADDR": ""}, b""),
     ],

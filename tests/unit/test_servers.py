@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -21,7 +22,18 @@ def engine(interface: str, scale: str, **other: Any) -> dict[str, Any]:
         "interface": interface,
         "packages": ["engine>=1"],
         "scale": scale,
-        "argv": ["{venv}/bin/run", "--to={socket}", "-n", "{workers}", "{threads}", "{grace}", "{app}", "{not_ours}"],
+        "argv": [
+            "{venv}/bin/run",
+            "--to={socket}",
+            "-n",
+            "{workers}",
+            "{threads}",
+            "{grace}",
+            "{args}",
+            "{app}",
+            "{not_ours}",
+        ],
+        "tuning": {"threads": 4},
         "grace": 7,
         "stop_signal": "TERM",
         "environment": {"A": "b"},
@@ -36,8 +48,12 @@ ENGINES = {"forks": engine("wsgi", "workers"), "single": engine("asgi", "instanc
 ALIASES = {"both": "forks+single"}
 
 
-def groups(server: str, workers: int = 3) -> list[servers.Group]:
-    return servers.server_groups(server, ENGINES, ALIASES, workers=workers, threads=4, values=VALUES)
+HOST = {"cores": 4, "memory": 8192, "slots": 24}
+
+
+def groups(server: str, workers: int = 3, **said: Any) -> list[servers.Group]:
+    tuning = {interface: {"workers": workers, **said} for interface in ("wsgi", "asgi")}
+    return servers.server_groups(server, ENGINES, ALIASES, tuning=tuning, host=HOST, values=VALUES)
 
 
 def test_an_engine_that_forks_is_one_process_that_is_told_the_number() -> None:
@@ -58,6 +74,45 @@ def test_the_placeholders_are_filled_and_braces_of_the_engines_own_stay() -> Non
     assert group["argv"] == ["/v/bin/run", f"--to={socket}", "-n", "1", "4", "7", "a:app", "{not_ours}"]
 
 
+def test_a_number_that_the_site_says_replaces_the_entrys() -> None:
+    (own,), (entrys,) = groups("single", threads=9, other=5), groups("single", threads=0)
+    assert (own["argv"][4], own["tuning"]) == ("9", {"threads": 9})
+    assert (entrys["argv"][4], entrys["tuning"]) == ("4", {"threads": 4})
+
+
+def test_the_sites_arguments_stand_where_the_entry_wants_them_as_they_are() -> None:
+    (group,) = groups("single", args=["--log", "{app}"])
+    assert group["argv"][6:] == ["--log", "{app}", "a:app", "{not_ours}"]
+    plain = {"plain": engine("wsgi", "workers", argv=["run", "{app}"])}
+    tuning = {"wsgi": {"args": ["--log"]}, "asgi": {}}
+    (group,) = servers.server_groups("plain", plain, {}, tuning=tuning, host=HOST, values=VALUES)
+    assert group["argv"] == ["run", "w:app", "--log"]
+
+
+def test_each_interface_has_its_own_number_of_workers() -> None:
+    tuning = {"wsgi": {"workers": 2}, "asgi": {"workers": 5}}
+    both = servers.server_groups("both", ENGINES, ALIASES, tuning=tuning, host=HOST, values=VALUES)
+    assert [group["workers"] for group in both] == [2, 5]
+
+
+@pytest.mark.parametrize(
+    ("per_core", "groups_", "cores", "memory", "expected"),
+    [
+        (1, 1, 1, 8192, 2),  # one core still gets two: one may be restarting
+        (1, 1, 8, 8192, 8),
+        (2, 1, 8, 8192, 16),
+        (2, 1, 64, 65536, 24),  # slots
+        (1, 1, 8, 1024, 5),
+        (1, 2, 8, 1024, 2),
+        (1, 2, 8, 256, 1),
+        (1, 1, 8, 0, 1),
+    ],
+)
+def test_workers_follow_cores_and_memory(per_core: int, groups_: int, cores: int, memory: int, expected: int) -> None:
+    host = {"cores": cores, "memory": memory, "slots": 24}
+    assert servers.default_workers(per_core, groups_, host) == expected
+
+
 @pytest.mark.parametrize(
     ("server", "offers"),
     [
@@ -74,6 +129,58 @@ def test_each_interface_offers_what_it_can(server: str, offers: dict[str, list[s
 def test_an_unknown_engine_is_named_with_everything_that_there_is() -> None:
     with pytest.raises(ValueError, match=r"^dafne is not a server. One of: both, forks, single$"):
         groups("forks+dafne")
+
+
+OWN = {"interface": "asgi", "scale": "workers", "argv": ["{venv}/bin/own", "{socket}", "{app}"]}
+
+
+def test_an_entry_of_ones_own_says_three_things_and_gets_the_rest() -> None:
+    entry = servers.engine_entries({"own": OWN})["own"]
+    assert (entry["grace"], entry["stop_signal"], entry["close_code"]) == (10, "TERM", 1012)
+    (group,) = servers.server_groups("own", {"own": entry}, {}, tuning={"asgi": {}}, host=HOST, values=VALUES)
+    assert group["argv"] == ["/v/bin/own", "/run/shop/@RELEASE@/asgi-{instance}.sock", "a:app"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("own", {"interface": "http"}, "the engine own says interface: http; it must be wsgi or asgi"),
+        ("own", {"scale": None}, "the engine own says scale: None; it must be instances or workers"),
+        (
+            "own",
+            {"enviroment": {}},
+            "the engine own has the key enviroment, which nothing reads; did you mean environment?",
+        ),
+        ("own", {"zzz": 1}, f"the engine own has the key zzz, which nothing reads; {servers.WHERE}"),
+        (
+            "own",
+            {"argv": "own {socket}"},
+            f"the engine own needs argv, the list of its command's words; {servers.WHERE}",
+        ),
+        (
+            "own",
+            {"argv": ["own", "{app}"]},
+            f"argv of the engine own has no {{socket}}, where it listens; {servers.WHERE}",
+        ),
+        (
+            "own",
+            {"argv": ["own", "{socket}"]},
+            f"argv of the engine own has no {{app}}, what it serves; {servers.WHERE}",
+        ),
+        ("own", {"stop_signal": "STOPIT"}, "the engine own says stop_signal: STOPIT; it must be a name such as TERM"),
+        ("a+b", {}, "a+b cannot name an engine; letters, digits, _ . and - can, the first a letter"),
+    ],
+)
+def test_an_entry_that_cannot_work_is_a_sentence(name: str, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        servers.engine_entries({name: {**OWN, **change}})
+
+
+def test_an_entry_without_a_needed_key_is_a_sentence() -> None:
+    with pytest.raises(ValueError, match=r"^the engine own lacks interface; it must be wsgi or asgi$"):
+        servers.engine_entries({"own": {"scale": "workers"}})
+    with pytest.raises(ValueError, match=r"^the engine own must be a dictionary"):
+        servers.engine_entries({"own": "waitress"})
 
 
 def test_groups_do_not_share_their_data_with_the_registry() -> None:

@@ -110,7 +110,7 @@ def test_every_error_is_a_sentence_of_one_message(play: Callable[..., Run], tmp_
     assert "hunter2" not in run.output
     for sentence in (
         "- dafne is not a server; did you mean daphne? One of: daphne, gunicorn, hybrid, uvicorn, or A+B such as"
-        " gunicorn+daphne (WSGI+ASGI). Try: ./asgiway deploy -e server=daphne\n",
+        " gunicorn+uvicorn (WSGI+ASGI). Try: ./asgiway deploy -e server=daphne\n",
         "- sever is not a variable of Asgiway; did you mean server? If it is your own, list it: own_words: [sever]\n",
         "- regoin is not a variable of Asgiway; if it is your own, list it: own_words: [regoin]\n",
         "- workers is two; it must be a whole number from 1 to 24. Try: ./asgiway deploy -e workers=4\n",

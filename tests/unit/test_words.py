@@ -20,6 +20,7 @@ SERVERS = words.parse_servers(
         "engines": ["daphne", "uvicorn", "gunicorn"],
         "aliases": {"hybrid": "gunicorn+uvicorn"},
         "interfaces": {"daphne": "asgi", "uvicorn": "asgi", "gunicorn": "wsgi"},
+        "refused": {"mod_x": "it listens on\nTCP only"},
     }
 )
 ROLES = {
@@ -268,7 +269,7 @@ def test_a_server(server: str, engines: list[str]) -> None:
     assert words.check_server(server, SERVERS) == engines
 
 
-ALL = "One of: daphne, gunicorn, hybrid, uvicorn, or A+B such as gunicorn+daphne (WSGI+ASGI)."
+ALL = "One of: daphne, gunicorn, hybrid, uvicorn, or A+B such as gunicorn+uvicorn (WSGI+ASGI)."
 
 
 @pytest.mark.parametrize(
@@ -278,6 +279,10 @@ ALL = "One of: daphne, gunicorn, hybrid, uvicorn, or A+B such as gunicorn+daphne
         ("Daphne", f"Daphne is not a server; did you mean daphne? {ALL} Try: ./asgiway deploy -e server=daphne"),
         ("hybird", f"hybird is not a server; did you mean hybrid? {ALL} Try: ./asgiway deploy -e server=hybrid"),
         ("apache", f"apache is not a server. {ALL} Try: ./asgiway deploy -e server=daphne"),
+        (
+            "mod_x",
+            f"mod_x is no server here: it listens on TCP only. {ALL} Try: ./asgiway deploy -e server=daphne",
+        ),
         ("", f"server is empty. {ALL} Try: ./asgiway deploy -e server=daphne"),
         ("gunicorn+", f"gunicorn+ has no server on one side of +. {ALL} Try: ./asgiway deploy -e server=daphne"),
         (
@@ -297,12 +302,12 @@ ALL = "One of: daphne, gunicorn, hybrid, uvicorn, or A+B such as gunicorn+daphne
         (
             "gunicorn+gunicorn",
             "gunicorn+gunicorn: nothing in it speaks WebSocket; put one of daphne, uvicorn after the +, or use gunicorn"
-            " alone. Try: ./asgiway deploy -e server=gunicorn+daphne",
+            " alone. Try: ./asgiway deploy -e server=gunicorn+uvicorn",
         ),
         (
             "gunicorn+daphne+uvicorn",
             "gunicorn+daphne+uvicorn has 3 parts; a server is one engine, or A+B: A for HTTP under WSGI, B for"
-            " WebSockets and async routes under ASGI. Try: ./asgiway deploy -e server=gunicorn+daphne",
+            " WebSockets and async routes under ASGI. Try: ./asgiway deploy -e server=gunicorn+uvicorn",
         ),
         (
             "hybrid+daphne",
@@ -517,7 +522,7 @@ def test_the_words_come_with_their_defaults(project: Path) -> None:
     result, errors = words.check(SPEC, {"app_name": "shop", "app_path": "shop"}, SERVERS, str(project.parent))
     assert errors == []
     assert result["app_path"] == str(project)
-    assert (result["server"], result["workers"], result["threads"], result["http_port"]) == ("hybrid", None, 8, 80)
+    assert (result["server"], result["workers"], result["threads"], result["http_port"]) == ("hybrid", None, None, 80)
     assert "app_env" not in result
 
 

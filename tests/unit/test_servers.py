@@ -180,7 +180,7 @@ def test_an_entry_without_a_needed_key_is_a_sentence() -> None:
     with pytest.raises(ValueError, match=r"^the engine own lacks interface; it must be wsgi or asgi$"):
         servers.engine_entries({"own": {"scale": "workers"}})
     with pytest.raises(ValueError, match=r"^the engine own must be a dictionary"):
-        servers.engine_entries({"own": "waitress"})
+        servers.engine_entries({"own": "waitress"})  # type: ignore[dict-item]
 
 
 def test_groups_do_not_share_their_data_with_the_registry() -> None:

@@ -9,22 +9,30 @@ from pathlib import Path
 
 import yaml
 
-REGISTRY = Path(__file__).parents[1] / "roles/app_server/defaults/main/engines.yml"
+REGISTRY = yaml.safe_load((Path(__file__).parents[1] / "roles/app_server/defaults/main/engines.yml").read_text())
+ENGINES, ALIASES = REGISTRY["app_server_engines_default"], REGISTRY["app_server_aliases_default"]
 # what people run, and each engine that has something of its own in a pair
 PAIRS = ("gunicorn+daphne", "gunicorn+uvicorn", "uwsgi+uvicorn", "granian_wsgi+granian", "gunicorn_sync+hypercorn")
 
 
 def speaks_websocket(server: str) -> bool:
     """Say whether a server word has an ASGI engine in it; one that the registry does not know counts as such."""
-    registry = yaml.safe_load(REGISTRY.read_text())
-    names = registry["app_server_aliases_default"].get(server, server).split("+")
-    known = [registry["app_server_engines_default"].get(name, {}).get("interface", "asgi") for name in names]
-    return "asgi" in known
+    return "asgi" in [ENGINES.get(name, {}).get("interface", "asgi") for name in names(server)]
+
+
+def is_known(server: str) -> bool:
+    """Say whether a server word is one of the registry's."""
+    return all(name in ENGINES for name in names(server))
+
+
+def names(server: str) -> list[str]:
+    """Return the engines of a server word."""
+    return str(ALIASES.get(server, server)).split("+")
 
 
 def columns() -> list[str]:
     """Return every engine, and some pairs."""
-    return [*yaml.safe_load(REGISTRY.read_text())["app_server_engines_default"], *PAIRS]
+    return [*ENGINES, *PAIRS]
 
 
 if __name__ == "__main__":

@@ -182,8 +182,9 @@ class Site:
         return {"Debian": self.on_host("cat /etc/debian_version").strip(), "nginx": nginx, **found}
 
     def manager(self) -> str:
-        """Return the process manager that a host like this gets."""
-        return self.on_host("test -d /run/systemd/system && echo systemd || echo supervisor").strip()
+        """Return the process manager that keeps the app's processes."""
+        programs = f"/etc/supervisor/conf.d/{self.app}-*-*si.conf"  # wsgi or asgi
+        return self.on_host(f"ls {programs} >/dev/null 2>&1 && echo supervisor || echo systemd").strip()
 
     @contextmanager
     def visited(self, sockets: int = 0) -> Iterator[Visitors]:

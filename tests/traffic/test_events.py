@@ -82,7 +82,7 @@ def test_a_reload_of_nginx(site: Site, report: Report) -> None:
 
 def test_a_restart_of_redis(site: Site, report: Report) -> None:
     """Only WebSockets need it: they may be closed, and come back; HTTP does not notice."""
-    restart = "systemctl" if site.manager() == "systemd" else "supervisorctl"
+    restart = site.on_host("test -d /run/systemd/system && echo systemctl || echo supervisorctl").strip()
     with event("Redis restart", site, report, 30) as seen:
         site.on_host(f"sudo {restart} restart {site.app}-redis")
     http = [why for why in seen.visitors.seen.failed if not why.startswith("socket")]

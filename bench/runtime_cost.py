@@ -20,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "runtime"))
 
+from asgiway_runtime.address import with_address  # noqa: E402
 from asgiway_runtime.drain import Application, Drain, Message, Receive, Send  # noqa: E402
 
 ROUNDS = 25
@@ -71,7 +72,8 @@ async def requests(application: Application) -> None:
         "path": "/",
         "raw_path": b"/",
         "query_string": b"",
-        "headers": [(b"host", b"localhost")],
+        "client": None,  # as over a Unix socket
+        "headers": [(b"host", b"localhost"), (b"x-forwarded-for", b"192.0.2.7")],
         "http_version": "1.1",
         "scheme": "http",
     }
@@ -105,14 +107,14 @@ async def messages(application: Application) -> None:
     async def send(message: Message) -> None:
         """Take the echo."""
 
-    await application({"type": "websocket"}, receive, send)
+    await application({"type": "websocket", "headers": []}, receive, send)
 
 
 def compare(
     load: Callable[[Application], Awaitable[None]], plain: Application, number: int
 ) -> tuple[float, float, str]:
     """Return microseconds per item without the wrapper, those it adds, and the spread of its share."""
-    wrapped = Drain(plain, Path("/nonexistent/drain"), 1012)
+    wrapped = with_address(Drain(plain, Path("/nonexistent/drain"), 1012))
 
     async def rounds() -> list[tuple[float, float]]:
         found = []

@@ -61,6 +61,12 @@ recorded:
     - RV(live) when there is no history, or when the release it names is no longer kept.
   type: str
   returned: always
+unfinished:
+  description:
+    - RV(live), when a rollback to it was killed after its switch and what it left is not gone yet; otherwise empty.
+    - The release that it left is then marked bad, or still has processes or sockets.
+  type: str
+  returned: always
 previous:
   description: The release that was live before, kept, complete and not marked bad; empty when there is none.
   type: str
@@ -215,6 +221,19 @@ def previous_of(history: list[dict[str, Any]], releases: list[dict[str, Any]], l
     return next((id_ for id_ in ids if id_ in good), good[0] if good else "")
 
 
+def unfinished_of(history: list[dict[str, Any]], releases: list[dict[str, Any]], live: str, standing: set[str]) -> str:
+    """Return the live release when a rollback to it was killed after its switch, and '' otherwise.
+
+    standing holds the releases that have processes or sockets.
+    """
+    recorded = recorded_of(history, releases, live)
+    if recorded != live:  # a rollback marks what it leaves before it switches; a deploy does not
+        return live if recorded in {one["id"] for one in releases if one["bad"]} else ""
+    last = history[-1] if history else {}
+    rolled_back = last.get("action") == "rollback" and last.get("to") == live
+    return live if rolled_back and last.get("from") in standing else ""
+
+
 def place(name: str, unit: str) -> dict[str, Any] | None:
     """Say which release, group and instance a unit or program of the app is; None for somebody else's.
 
@@ -338,18 +357,21 @@ def main() -> None:
         module.fail_json(msg=f"app_state: {error.filename} cannot be read: {error.strerror}.")
     history = history_of(root)
     switches = [entry for entry in history if "to" in entry]
+    runtime = (
+        sorted(path.name for path in run_dir.iterdir() if RELEASE.fullmatch(path.name)) if run_dir.is_dir() else []
+    )
+    processes = processes_of(name, manager, params["supervisorctl"], run)
     module.exit_json(
         changed=False,
         live=live,
         recorded=recorded_of(switches, releases, live),
+        unfinished=unfinished_of(switches, releases, live, {*runtime, *(str(one["release"]) for one in processes)}),
         previous=previous_of(switches, releases, live),
         releases=releases,
         history=switches[-HISTORY:],
         drained=next((entry for entry in reversed(history) if "drained" in entry), {}),
-        runtime=sorted(path.name for path in run_dir.iterdir() if RELEASE.fullmatch(path.name))
-        if run_dir.is_dir()
-        else [],
-        processes=processes_of(name, manager, params["supervisorctl"], run),
+        runtime=runtime,
+        processes=processes,
         lock=read_json(lock / "info.json") or {},
         manager=manager,
     )

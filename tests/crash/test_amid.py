@@ -116,16 +116,24 @@ def test_a_killed_rollback_is_finished_by_the_same_one(
     unharmed()
 
 
-def test_a_rollback_that_was_killed_after_the_switch_does_not_return(
-    crasher: Crasher, unharmed: Callable[[], None]
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        "release : Point live at the release#1",
+        "app_server : Stop the release's units one by one, now and at boot#1",
+    ],
+)
+def test_a_rollback_that_was_killed_after_the_switch_is_finished_by_another(
+    crasher: Crasher, unharmed: Callable[[], None], boundary: str
 ) -> None:
-    """Without a word for the release, too: who types it again wants away from the release that was left."""
+    """Without a word for the release, too: it neither returns to what was left nor goes one further back."""
     site = crasher.site
+    target = site.health()["release"]
     site.change("deploy", *crasher.words())
     left = site.health()["release"]
-    crasher.kill_after("release : Point live at the release#1", "rollback", *WORDS)
-    crasher.heal("plain rollback, after the switch", left, *WORDS, playbook="rollback")
-    assert site.health()["release"] != left
+    crasher.kill_after(boundary, "rollback", *WORDS)
+    crasher.heal(f"plain rollback, after {boundary}", left, *WORDS, playbook="rollback")
+    assert site.health()["release"] == target
     unharmed()
 
 

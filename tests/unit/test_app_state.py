@@ -168,6 +168,29 @@ def test_after_a_rollback_the_history_decides_not_the_age() -> None:
     assert app_state.previous_of(history, kept, C) == A
 
 
+ROLLBACK: list[dict[str, Any]] = [{"from": B, "to": A, "action": "deploy"}, {"from": A, "to": B, "action": "rollback"}]
+
+
+@pytest.mark.parametrize(
+    ("history", "bad", "live", "standing", "unfinished"),
+    [
+        (ROLLBACK[:1], {A}, B, set(), B),  # killed between switch and record
+        (ROLLBACK[:1], set(), B, set(), ""),  # the same of a deploy
+        (ROLLBACK, {A}, B, {A, B}, B),  # killed while what it left still runs
+        (ROLLBACK, {A}, B, {B}, ""),
+        (ROLLBACK, {A}, A, {A, B}, ""),  # switched on since
+        (ROLLBACK[:1], set(), A, {A, B}, ""),  # a deploy that was killed while it drained
+        ([], set(), A, {A}, ""),
+        ([{"to": A}], set(), A, {A}, ""),
+    ],
+)
+def test_a_rollback_that_was_killed_is_known(
+    history: list[dict[str, Any]], bad: set[str], live: str, standing: set[str], unfinished: str
+) -> None:
+    kept: list[dict[str, Any]] = [{"id": id_, "complete": True, "bad": id_ in bad} for id_ in (A, B)]
+    assert app_state.unfinished_of(history, kept, live, standing) == unfinished
+
+
 def test_no_release_to_go_back_to() -> None:
     only = [{"id": A, "complete": True, "bad": False}]
     assert app_state.previous_of([{"from": None, "to": A}], only, A) == ""

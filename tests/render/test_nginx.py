@@ -23,6 +23,8 @@ FORWARDED = {
     "X-Real-IP": "$remote_addr",
     "Forwarded": "",
     "Daphne-Root-Path": "",
+    "X-Forwarded-Protocol": "",
+    "X-Forwarded-Ssl": "",
 }
 
 

@@ -169,10 +169,12 @@ class Site:
 
     def versions(self, server: str) -> dict[str, str]:
         """Return what is installed on the host: system, nginx, and the packages that matter here."""
-        names = [*engines(server), "Django", "channels", "channels-redis", "websockets"]
+        packages = [package for engine in engines(server).values() for package in engine["packages"]]
+        names = [re.split(r"[^\w-]", package)[0] for package in packages]
+        names = list(dict.fromkeys([*names, "Django", "channels", "channels-redis"]))
         code = (
             "import importlib.metadata as m, json;"
-            "have = {d.metadata['Name'].lower(): d.version for d in m.distributions()};"
+            "have = {d.metadata['Name'].lower().replace('_', '-'): d.version for d in m.distributions()};"
             f"print(json.dumps({{n: have[n.lower()] for n in {names!r} if n.lower() in have}}))"
         )
         found: dict[str, str] = json.loads(

@@ -277,17 +277,18 @@ def release_id(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def retired(releases: Sequence[Mapping[str, Any]], keep: int, protected: Sequence[str]) -> list[str]:
+def retired(releases: Sequence[Mapping[str, Any]], keep: int, protected: Sequence[str], made: str) -> list[str]:
     """Return the ids of the releases to remove: half-made ones, and all but the newest `keep`; never a protected one.
 
     Args:
         releases: each with id, complete and mtime (ISO 8601 in UTC, which sorts as text).
-        keep: how many stay.
+        keep: how many stay, with the one that this run made.
         protected: ids that stay whatever their age (the live one and its predecessor).
+        made: the release that this run deploys; releases does not hold it when it was built after they were read.
     """
     newest = sorted(releases, key=lambda release: str(release["mtime"]), reverse=True)
     whole = [release["id"] for release in newest if release["complete"]]
-    stay = {*whole[:keep], *protected}
+    stay = {*whole[: keep if made in whole else keep - 1], *protected}
     return [str(release["id"]) for release in newest if release["id"] not in stay]
 
 

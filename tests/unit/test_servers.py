@@ -438,13 +438,21 @@ RELEASES: list[dict[str, Any]] = [
     ],
 )
 def test_the_newest_and_the_protected_stay(keep: int, protected: list[str], gone: list[str]) -> None:
-    assert servers.retired(RELEASES[::-1], keep, protected) == gone
-    assert servers.retired(RELEASES, keep, protected) == gone
+    assert servers.retired(RELEASES[::-1], keep, protected, "e") == gone
+    assert servers.retired(RELEASES, keep, protected, "e") == gone
+
+
+def test_the_release_that_was_built_after_the_others_were_read_counts() -> None:
+    gone = servers.retired(RELEASES, 3, ["f", "e"], "f")
+    assert gone == ["c", "b", "a"]
+    built = {"id": "f", "complete": True, "mtime": "2030-01-06T00:00:00Z"}
+    left = [release for release in [*RELEASES, built] if release["id"] not in gone]
+    assert servers.retired(left, 3, ["f", "e"], "f") == [], "the same run again would remove more"
 
 
 def test_half_a_release_goes_however_new_it_is() -> None:
     releases = [{**release, "complete": release["id"] not in ("d", "e")} for release in RELEASES]
-    assert servers.retired(releases, 2, ["e"]) == ["d", "a"]
+    assert servers.retired(releases, 2, ["e"], "c") == ["d", "a"]
 
 
 # Failures --------------------------------------------------------------------------------------------------------

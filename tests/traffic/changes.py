@@ -185,7 +185,7 @@ class Site:
 
     def manager(self) -> str:
         """Return the process manager that keeps the app's processes."""
-        programs = f"/etc/supervisor/conf.d/{self.app}-*-*si.conf"  # wsgi or asgi
+        programs = f"/etc/supervisor/conf.d/{self.app}-*-*sgi.conf"  # wsgi or asgi
         return self.on_host(f"ls {programs} >/dev/null 2>&1 && echo supervisor || echo systemd").strip()
 
     @contextmanager

@@ -33,8 +33,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def everything(scratch: Path) -> All:
-    return rendering.render(scratch)
+def everything(scratch: Path, pytestconfig: pytest.Config) -> All:
+    only = pytestconfig.getoption("server")
+    return rendering.render(scratch, [only] if only else rendering.servers())
 
 
 def _pick(everything: All, request: pytest.FixtureRequest) -> Rendered:

@@ -65,9 +65,9 @@ class Rendered:
         return {group["interface"] for group in self.groups}
 
 
-def render(scratch: Path) -> dict[tuple[str, str], Rendered]:
+def render(scratch: Path, chosen: list[str]) -> dict[tuple[str, str], Rendered]:
     """Return (server, manager) -> what is rendered; logs of rendered programs go below scratch."""
-    jobs = [(server, manager) for server in servers() for manager in MANAGERS]
+    jobs = [(server, manager) for server in chosen for manager in MANAGERS]
     hosts = {_name(job): _variables(*job, scratch) for job in jobs}
     inventory, result = scratch / "hosts.json", scratch / "rendered.json"
     inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import columns
 import httpx
 import yaml
 from ansible_collections.asgiway.django.plugins.plugin_utils import servers
@@ -22,10 +23,9 @@ from seen import Figures
 from visitors import Visitors
 
 ROOT = Path(__file__).parents[2]
-REGISTRY = yaml.safe_load((ROOT / "roles/app_server/defaults/main/engines.yml").read_text())
 OWN_INVENTORY = ROOT / "inventories/own_engine.yml"
 OWN_ENGINES = yaml.safe_load(OWN_INVENTORY.read_text())["all"]["vars"]["app_server_engines_custom"]
-ENGINES = servers.engine_entries(REGISTRY["app_server_engines_default"] | OWN_ENGINES)
+ENGINES = servers.engine_entries(columns.ENGINES | OWN_ENGINES)
 # followers that poll hold a thread of a WSGI server each: 8 per process, the usual default, are too few for them
 THREADS, PROCESSES_WITHOUT_THREADS = 24, 12
 DEPLOY_LIMIT = 600  # seconds
@@ -37,8 +37,7 @@ LIMIT_OF_CODE = re.compile(r"^MAX_AMOUNT = [\d_]+$", re.M)  # the constant that 
 
 def engines(server: str) -> dict[str, dict[str, Any]]:
     """Return the registry's entries of a server word, by name."""
-    names = REGISTRY["app_server_aliases_default"].get(server, server).split("+")
-    return {name: ENGINES[name] for name in names}
+    return {name: ENGINES[name] for name in columns.names(server)}
 
 
 def capacity(server: str) -> dict[str, int]:

@@ -26,6 +26,26 @@ class EchoConsumer(AsyncWebsocketConsumer):
         await self.send(text_data=text_data, bytes_data=bytes_data)
 
 
+class WhoamiConsumer(AsyncJsonWebsocketConsumer):
+    """Shows what the project believes about the client of a WebSocket, as the view of that name does for requests."""
+
+    async def connect(self) -> None:
+        """Send it, and close."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+        await self.accept()
+        await self.send_json(
+            {
+                "remote_addr": (self.scope.get("client") or [""])[0],
+                "forwarded_for": headers.get("x-forwarded-for", ""),
+                "forwarded_proto": headers.get("x-forwarded-proto", ""),
+                "host": headers.get("host", ""),
+                "path": self.scope["path"],
+                "root_path": self.scope.get("root_path", ""),
+            }
+        )
+        await self.close()
+
+
 class FeedConsumer(AsyncJsonWebsocketConsumer):
     """Sends every entry of its feed, in order and once; ?since=n goes on after entry n."""
 

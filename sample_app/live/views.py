@@ -11,6 +11,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.crypto import get_random_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -240,6 +241,8 @@ def whoami(request: HttpRequest) -> HttpResponse:
             "forwarded_for": request.META.get("HTTP_X_FORWARDED_FOR", ""),
             "host": request.get_host(),
             "port": request.get_port(),
+            "url": request.build_absolute_uri(),
+            "home": reverse("balance"),
             "server": process()["server"],
             "interface": interface_of(request),
         }

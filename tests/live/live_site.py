@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import ssl
 import uuid
 from collections import deque
@@ -87,13 +88,33 @@ class Site:
             assert answer.headers["content-type"].startswith("text/event-stream")
             yield (json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: "))
 
+    def raw(self, request: str) -> tuple[int, str]:
+        """Send these very bytes; return status (0: closed without an answer) and the rest of the answer.
+
+        {host} in it is the site's name and port; what no HTTP client would send is what this is for.
+        """
+        url = httpx.URL(self.url)
+        tls = url.scheme == "https"
+        with socket.create_connection((url.host, url.port or (443 if tls else 80)), timeout=HTTP_LIMIT) as plain:
+            wire = self._tls.wrap_socket(plain, server_hostname=url.host) if self._tls else plain
+            wire.sendall(request.replace("{host}", url.netloc.decode()).encode("latin-1"))
+            answer = b""
+            while piece := _receive(wire):
+                answer += piece
+            if wire is not plain:
+                wire.close()
+        head, _, rest = answer.decode("latin-1").partition("\r\n")
+        status = int(head.split()[1]) if head.startswith("HTTP/") else 0
+        self._note(repr(request), status, {}, rest)
+        return status, rest
+
     # WebSocket
 
     def websocket(self, path: str, **options: Any) -> ClientConnection:
         """Return an open WebSocket. Without pings of its own: only the site keeps it alive."""
         uri = self.url.replace("http", "ws", 1) + path
         try:
-            socket: ClientConnection = connect(
+            connection: ClientConnection = connect(
                 uri,
                 ssl=self._tls,
                 proxy=None,
@@ -104,7 +125,7 @@ class Site:
                 legacy=True,  # connect now, not at `with`
                 **options,
             )
-            return socket
+            return connection
         except InvalidStatus as refusal:
             self._note(
                 f"WebSocket {path}",
@@ -147,6 +168,14 @@ class Site:
     def _note(self, what: str, status: int, headers: Any, body: str) -> None:
         lines = [f"{what} -> {status}", *(f"  {name}: {value}" for name, value in headers.items()), body[:1500]]
         self._answers.append("\n".join(lines))
+
+
+def _receive(wire: socket.socket) -> bytes:
+    """Return the next bytes; none when the other side closed, in whatever way."""
+    try:
+        return wire.recv(65536)
+    except ConnectionError:
+        return b""
 
 
 def engines(server: str) -> tuple[str, str]:

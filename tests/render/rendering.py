@@ -34,6 +34,11 @@ WORDS: dict[str, Any] = {
     "http_port": 18080,
     "websocket_timeout": 1234,
     "max_body_size": "33m",
+    "trusted_proxies": ["192.0.2.7", "2001:db8::/32"],
+    "websocket_origins": ["https://app.example.com:8443"],
+    "requests_per_address": 21,
+    "websockets_per_address": 321,
+    "requests_per_second": 11,
 }
 
 

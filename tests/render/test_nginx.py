@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +18,9 @@ PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 # what a client could otherwise make the app believe
 FORWARDED = {
     "X-Forwarded-For": "$remote_addr",
-    "X-Forwarded-Proto": "$scheme",
-    "X-Forwarded-Host": "$http_host",
-    "X-Forwarded-Port": "$server_port",
+    "X-Forwarded-Proto": "$shop_scheme",
+    "X-Forwarded-Host": "$shop_host",
+    "X-Forwarded-Port": "$shop_port",
     "X-Forwarded-Prefix": "",
     "X-Real-IP": "$remote_addr",
     "Forwarded": "",
@@ -54,33 +56,62 @@ def accepted() -> set[str]:
     return set()
 
 
-def test_nginx_accepts_the_site(rendered: Rendered, tmp_path: Path, accepted: set[str]) -> None:
-    files = rendered.files
-    site = files["nginx/unknown_host.conf.j2"] + files["nginx/site.conf.j2"]
-    main = files["nginx/main.conf.j2"]
-    if site + main in accepted:
-        return
-    (tmp_path / "site.conf").write_text(site)
-    (tmp_path / "main.conf").write_text(main)
-    places = "".join(f"{name}_temp_path {tmp_path}/{name};\n" for name in PATHS)
-    (tmp_path / "nginx.conf").write_text(
-        f"pid {tmp_path}/pid;\nerror_log stderr;\ninclude {tmp_path}/main.conf;\nevents {{}}\n"
-        f"http {{\n{places}include {tmp_path}/site.conf;\n}}\n"
+@pytest.fixture(scope="session")
+def blessed() -> set[str]:
+    """Configurations that gixy has read already."""
+    return set()
+
+
+def write_all(rendered: Rendered, place: Path) -> Path:
+    """Write a whole configuration as Debian's would include these files, and return its path."""
+    (place / "site.conf").write_text(
+        rendered.files["nginx/unknown_host.conf.j2"] + rendered.files["nginx/site.conf.j2"]
     )
+    (place / "main.conf").write_text(rendered.files["nginx/main.conf.j2"])
+    places = "".join(f"{name}_temp_path {place}/{name};\n" for name in PATHS)
+    (place / "nginx.conf").write_text(
+        f"pid {place}/pid;\nerror_log stderr;\ninclude {place}/main.conf;\nevents {{}}\n"
+        f"http {{\n{places}include {place}/site.conf;\n}}\n"
+    )
+    return place / "nginx.conf"
+
+
+def is_new(rendered: Rendered, accepted: set[str]) -> bool:
+    """Return whether no server before had the same site; most have."""
+    site = "".join(text for name, text in rendered.files.items() if name.startswith("nginx/"))
+    new = site not in accepted
+    accepted.add(site)
+    return new
+
+
+def test_nginx_accepts_the_site(rendered: Rendered, tmp_path: Path, accepted: set[str]) -> None:
+    if not is_new(rendered, accepted):
+        return
     done = subprocess.run(
-        [tools.nginx(), "-t", "-e", "stderr", "-p", tmp_path, "-c", tmp_path / "nginx.conf"],
+        [tools.nginx(), "-t", "-e", "stderr", "-p", tmp_path, "-c", write_all(rendered, tmp_path)],
         capture_output=True,
         text=True,
     )
     said = [line for line in done.stderr.splitlines() if "[" in line and "[notice]" not in line]
     assert done.returncode == 0, done.stderr
     assert said == [], "nginx warns"
-    accepted.add(site + main)
+
+
+def test_gixy_finds_nothing_above_low(rendered: Rendered, tmp_path: Path, blessed: set[str]) -> None:
+    if not is_new(rendered, blessed):
+        return
+    done = subprocess.run(
+        [Path(sys.executable).with_name("gixy"), "--format", "json", write_all(rendered, tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    findings = json.loads(done.stdout)
+    assert [entry for entry in findings if entry["severity"] in ("MEDIUM", "HIGH")] == [], done.stderr
 
 
 def test_host_reaches_the_app_from_every_location_that_passes_requests_on(rendered: Rendered) -> None:
     for location in proxies(parsed(rendered)):
-        assert location.headers().get("Host") == "$http_host", location.words
+        assert location.headers().get("Host") == "$shop_host", location.words
 
 
 def test_forwarded_headers_are_overwritten_in_every_location_that_passes_requests_on(rendered: Rendered) -> None:
@@ -114,7 +145,7 @@ def test_a_handshake_on_any_path_goes_to_the_websocket_location(rendered: Render
 
 def test_without_a_ws_directory_a_handshake_gets_501_and_a_sentence(rendered: Rendered) -> None:
     (location,) = [entry for entry in server_of(parsed(rendered)).all("location") if entry.words[1] == "@websocket"]
-    (question,) = location.all("if")
+    (question,) = [entry for entry in location.all("if") if entry.words[1] == "(!-d"]
     assert question.words[1:] == ["(!-d", "/srv/shop/live/ws)"]
     (answer,) = question.block
     assert answer.words[:2] == ["return", "501"]
@@ -177,13 +208,64 @@ def test_the_words_reach_the_server_block(rendered: Rendered) -> None:
     assert {entry.words[1].rpartition(":")[2] for entry in server.all("listen")} == {str(WORDS["http_port"])}
 
 
+def test_only_trusted_proxies_say_who_the_visitor_is(rendered: Rendered) -> None:
+    site = parsed(rendered)
+    (geo,) = site.all("geo")
+    assert geo.words[1:] == ["$realip_remote_addr", "$shop_by_proxy"]
+    assert [entry.words for entry in geo.block] == [["default", "0"], ["192.0.2.7", "1"], ["2001:db8::/32", "1"]]
+    server = server_of(site)
+    assert [entry.words[1] for entry in server.all("set_real_ip_from")] == ["192.0.2.7", "2001:db8::/32"]
+    assert (server.value("real_ip_header"), server.value("real_ip_recursive")) == ("X-Forwarded-For", "on")
+
+
+def test_bounds_stand_where_a_visitor_reaches_an_app(rendered: Rendered) -> None:
+    bounds = {
+        entry.value("proxy_pass"): sorted(bound.words[1:] for bound in entry.all("limit_conn"))
+        for entry in proxies(parsed(rendered))
+    }
+    assert bounds == {
+        "http://shop_http": [["shop_all", "1024"], ["shop_requests", "21"]],
+        "http://shop_async": [["shop_sockets", "321"]],
+        "http://shop_ws": [["shop_sockets", "321"]],
+    }
+    server = server_of(parsed(rendered))
+    assert server.value("limit_req") == "zone=shop_rate burst=110 nodelay"
+    assert (server.value("limit_conn_status"), server.value("limit_req_status")) == ("429", "429")
+    for slowly in ("client_header_timeout", "client_body_timeout", "send_timeout"):
+        assert 5 <= int(server.value(slowly).removesuffix("s")) <= 30, slowly
+
+
+def test_only_the_named_origins_open_websockets(rendered: Rendered) -> None:
+    (origins,) = [entry for entry in parsed(rendered).all("map") if entry.words[1] == "$http_origin"]
+    assert [entry.words for entry in origins.block] == [
+        ["default", "1"],
+        ["", "0"],
+        [r"~*^https?://shop\.example\.com(:[0-9]+)?$", "0"],
+        [r"~*^https?://www\.shop\.example\.com(:[0-9]+)?$", "0"],
+        [r"~*^https://app\.example\.com:8443$", "0"],
+    ]
+    (location,) = [entry for entry in server_of(parsed(rendered)).all("location") if entry.words[1] == "@websocket"]
+    assert ["if", "($shop_foreign)"] in [entry.words for entry in location.all("if")]
+
+
 def test_only_hashed_names_are_cached_for_long(rendered: Rendered) -> None:
     (static,) = [entry for entry in server_of(parsed(rendered)).all("location") if entry.words[1] == "^~"]
     (hashed,) = static.all("location")
     assert hashed.words[1:] == ["~", r"\.[0-9a-f]{8,}\.[^/.]+$"]
     assert (static.value("expires"), hashed.value("expires")) == ("1h", "365d")
-    assert "immutable" in hashed.value("add_header")
+    assert "immutable" in {entry.words[1]: entry.words[2] for entry in hashed.all("add_header")}["Cache-Control"]
     assert not static.all("add_header")
+
+
+def test_a_block_with_headers_of_its_own_has_those_of_every_answer(rendered: Rendered) -> None:
+    """Nginx inherits no add_header once a block sets one."""
+    server = server_of(parsed(rendered))
+    everywhere = {tuple(entry.words) for entry in server.all("add_header")}
+    assert {words[1] for words in everywhere} == {"X-Content-Type-Options", "Retry-After"}
+    blocks = [entry for entry in nginx_conf.walk(server.block) if entry.all("add_header")]
+    assert blocks
+    for block in blocks:
+        assert everywhere <= {tuple(entry.words) for entry in block.all("add_header")}, block.words
 
 
 def test_an_unknown_host_gets_no_answer(rendered: Rendered) -> None:

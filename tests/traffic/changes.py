@@ -26,8 +26,9 @@ ROOT = Path(__file__).parents[2]
 OWN_INVENTORY = ROOT / "inventories/own_engine.yml"
 OWN_ENGINES = yaml.safe_load(OWN_INVENTORY.read_text())["all"]["vars"]["app_server_engines_custom"]
 ENGINES = servers.engine_entries(columns.ENGINES | OWN_ENGINES)
-# followers that poll hold a thread of a WSGI server each: 8 per process, the usual default, are too few for them
+# followers that poll hold a thread of a WSGI server each: 16 per process, the usual default, are too few for them
 THREADS, PROCESSES_WITHOUT_THREADS = 24, 12
+REQUESTS_PER_ADDRESS = 1000  # all visitors come from one
 DEPLOY_LIMIT = 600  # seconds
 GAP_LIMIT = 2.0  # seconds without an answer that nobody may see
 QUIET = 3  # seconds of traffic before and after a change, to compare with
@@ -44,7 +45,8 @@ def capacity(server: str) -> dict[str, int]:
     """Return the words that give a server room for all visitors."""
     wsgi = [engine for engine in engines(server).values() if engine["interface"] == "wsgi"]
     threads = all("threads" in engine["tuning"] for engine in wsgi)
-    return {"threads": THREADS} if threads else {"wsgi_workers": PROCESSES_WITHOUT_THREADS}
+    room = {"threads": THREADS} if threads else {"wsgi_workers": PROCESSES_WITHOUT_THREADS}
+    return {**room, "requests_per_address": REQUESTS_PER_ADDRESS}
 
 
 def close_codes(server: str) -> set[int]:

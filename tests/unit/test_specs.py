@@ -174,3 +174,12 @@ def test_what_a_template_assumes_alone_is_the_roles_default() -> None:
             if assumed != default:
                 wrong.append(f"{path.name}: {name} is {assumed!r} there and {default!r} in the role")
     assert wrong == []
+
+
+def test_one_address_cannot_hold_every_thread() -> None:
+    """Two processes are the fewest that a deploy starts by itself."""
+    engines = defaults("app_server")["app_server_engines_default"]
+    threads = {name: entry["tuning"]["threads"] for name, entry in engines.items() if "threads" in entry["tuning"]}
+    assert threads
+    for name, number in threads.items():
+        assert 2 * number > defaults("nginx")["nginx_requests_per_address"], name

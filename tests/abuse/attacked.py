@@ -1,0 +1,79 @@
+"""The attacked site: its ordinary visitors, who sit on the host itself, and what its processes become meanwhile."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+VISITOR = Path(__file__).with_name("visitor.py")
+VISITS = 200  # requests of an ordinary visitor, 20 a second
+SLOWER = 5.0  # how many times as long as on an idle site their slowest hundredth may take
+NOISE = 0.05  # seconds that a machine without an attack varies by; below it no ratio says anything
+
+
+@dataclass(frozen=True)
+class Site:
+    """A deployed sample app.
+
+    Attributes:
+        url: where it answers.
+        ssh: the command that runs a command on its host.
+        app: its name on the host.
+        ca: file of the certificate authority of an https site, or nothing.
+    """
+
+    url: str
+    ssh: str
+    app: str
+    ca: str
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return what an https connection needs."""
+        return ssl.create_default_context(cafile=self.ca or None) if self.url.startswith("https") else None
+
+    def on_host(self, command: str, limit: float = 60) -> str:
+        """Return what a command prints on the host."""
+        done = subprocess.run([*shlex.split(self.ssh), command], capture_output=True, text=True, timeout=limit)
+        assert done.returncode == 0, f"{command}: {done.stderr or done.stdout}"
+        return done.stdout
+
+    def processes(self) -> dict[int, int]:
+        """Return pid -> resident KiB of the app's processes."""
+        lines = self.on_host(f"ps -o pid=,rss= -u {self.app}").splitlines()
+        return {int(line.split()[0]): int(line.split()[1]) for line in lines}
+
+    @contextmanager
+    def visitors(self) -> Iterator[list[float]]:
+        """Have an ordinary visitor come meanwhile; afterwards the list holds the seconds that each answer took."""
+        command = [*shlex.split(self.ssh), f"python3 - {self.url}/balance/ {VISITS}"]
+        seconds: list[float] = []
+        with VISITOR.open() as script:
+            visitor = subprocess.Popen(command, stdin=script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            yield seconds
+            out, err = visitor.communicate(timeout=120)
+        finally:
+            visitor.kill()
+            visitor.wait()
+        assert visitor.returncode == 0, err
+        answers = json.loads(out)
+        assert {status for status, _ in answers} == {200}, "an ordinary visitor was turned away"
+        seconds += sorted(took for _, took in answers)
+
+
+def slowest(seconds: list[float]) -> float:
+    """Return the 99th percentile of sorted seconds."""
+    return seconds[int(len(seconds) * 0.99) - 1]

@@ -1,0 +1,147 @@
+"""Whoever wants to bring the site down: ordinary visitors must not notice, and nothing may restart or grow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from attacked import NOISE, SLOWER, Site, slowest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+GROWTH = 150 * 1024  # KiB that all processes together may take more than before
+SLOW_CONNECTIONS, SLOW_SECONDS, HEADER_LIMIT = 500, 10, 15
+SLOW_VIEWS, VIEW_SECONDS, ROUNDS = 300, 3, 3
+FRAMES, FRAME = 5, 20 * 1024 * 1024
+UPLOAD, PIECE = 500 * 1024 * 1024, 256 * 1024
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def idle(site: Site) -> float:
+    """Seconds of the slowest hundredth while nobody else is there."""
+    with site.visitors() as seconds:
+        pass
+    return slowest(seconds)
+
+
+@pytest.fixture(autouse=True)
+def unharmed(site: Site) -> Iterator[None]:
+    """The same processes as before, no larger than they may become."""
+    before = site.processes()
+    yield
+    after = site.processes()
+    assert set(after) == set(before), "processes ended or were started"
+    grown = sum(after.values()) - sum(before.values())
+    assert grown < GROWTH, f"all processes together have grown by {grown} KiB"
+
+
+def assert_unnoticed(seconds: list[float], idle: float) -> None:
+    assert slowest(seconds) < max(SLOWER * idle, NOISE), f"p99 {slowest(seconds):.3f} s, {idle:.3f} s when idle"
+
+
+async def ask(site: Site, head: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection and send the beginning of a request."""
+    reader, writer = await asyncio.open_connection(*site.address, ssl=site.tls())
+    writer.write(head.replace("HOST", site.url.partition("//")[2]).encode())
+    await writer.drain()
+    return reader, writer
+
+
+async def status_of(reader: asyncio.StreamReader) -> int:
+    """Return the status of the answer; 0 when the connection ends without one."""
+    try:
+        line = await reader.readline()
+    except ConnectionError:
+        return 0
+    return int(line.split()[1]) if line.startswith(b"HTTP/") else 0
+
+
+def test_clients_that_never_finish_their_header(site: Site, idle: float) -> None:
+    async def drip() -> float:
+        """Send a header of each connection bit by bit; return when the last one had been closed."""
+        begin = time.monotonic()
+        opened = [await ask(site, "GET / HTTP/1.1\r\nHost: HOST\r\n") for _ in range(SLOW_CONNECTIONS)]
+        while time.monotonic() < begin + SLOW_SECONDS:
+            for _, writer in opened:
+                writer.write(b"X-A: b\r\n")
+            await asyncio.sleep(1)  # slowness is the attack
+        assert await asyncio.gather(*(status_of(reader) for reader, _ in opened)) == [0] * SLOW_CONNECTIONS
+        for _, writer in opened:
+            writer.close()
+        return time.monotonic() - begin
+
+    with site.visitors() as seconds:
+        took = asyncio.run(drip())
+    assert took < HEADER_LIMIT + SLOW_SECONDS
+    assert_unnoticed(seconds, idle)
+
+
+def test_a_slow_view_asked_for_by_hundreds_at_once(site: Site, idle: float) -> None:
+    async def one() -> list[int]:
+        statuses = []
+        for _ in range(ROUNDS):
+            head = f"GET /slow/?seconds={VIEW_SECONDS} HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n"
+            reader, writer = await ask(site, head)
+            statuses.append(await status_of(reader))
+            writer.close()
+            if statuses[-1] != 200:
+                await asyncio.sleep(VIEW_SECONDS)  # and comes back when the others are done
+        return statuses
+
+    async def everybody() -> Counter[int]:
+        return Counter(
+            status for statuses in await asyncio.gather(*(one() for _ in range(SLOW_VIEWS))) for status in statuses
+        )
+
+    with site.visitors() as seconds:
+        statuses = asyncio.run(everybody())
+    assert set(statuses) == {200, 429}, statuses
+    assert_unnoticed(seconds, idle)
+
+
+def test_a_websocket_message_that_is_too_large(site: Site, idle: float) -> None:
+    with site.visitors() as seconds:
+        for _ in range(FRAMES):
+            uri = site.url.replace("http", "ws", 1) + "/ws/echo/"
+            with connect(uri, ssl=site.tls(), proxy=None, max_size=None, compression=None) as socket:
+                with pytest.raises(ConnectionClosed) as closed:
+                    socket.send("x" * FRAME)
+                    socket.recv(timeout=20)
+                # the end may overtake its reason while the client still sends
+                assert closed.value.rcvd is None or closed.value.rcvd.code == 1009
+    assert_unnoticed(seconds, idle)
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["with its length", "in chunks"])
+def test_an_upload_that_is_too_large(site: Site, idle: float, declared: bool) -> None:
+    length = f"Content-Length: {UPLOAD}" if declared else "Transfer-Encoding: chunked"
+    piece = b"x" * PIECE if declared else f"{PIECE:x}\r\n".encode() + b"x" * PIECE + b"\r\n"
+
+    async def upload() -> tuple[int, int]:
+        """Send until an answer comes; return its status and how much was sent by then."""
+        reader, writer = await ask(site, f"POST /balance/deposit/ HTTP/1.1\r\nHost: HOST\r\n{length}\r\n\r\n")
+        answer = asyncio.create_task(status_of(reader))
+        sent = 0
+        while sent < UPLOAD and not answer.done():
+            try:
+                writer.write(piece)
+                await writer.drain()
+            except ConnectionError:
+                break
+            sent += PIECE
+        status = await answer
+        writer.close()
+        return status, sent
+
+    with site.visitors() as seconds:
+        status, sent = asyncio.run(upload())
+    assert status == 413
+    assert sent < UPLOAD / 5
+    kept = int(site.on_host("sudo du -sk /var/lib/nginx | cut -f1"))
+    assert kept < 30 * 1024, f"{kept} KiB are left in /var/lib/nginx"
+    assert_unnoticed(seconds, idle)

@@ -26,7 +26,8 @@ def idle(site: Site) -> float:
     """Seconds of the slowest hundredth while nobody else is there."""
     with site.visitors() as seconds:
         pass
-    return slowest(seconds)
+    p99: float = slowest(seconds)
+    return p99
 
 
 @pytest.fixture(autouse=True)

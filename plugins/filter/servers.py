@@ -9,7 +9,7 @@ description:
   - C(engine_entries) checks and completes the registry, C(server_groups) expands a server word into process groups,
     C(command_line) writes an argv for a process manager,
     C(env_file) writes variables for systemd and sh alike, C(socket_links) spreads processes over a fixed set of names,
-    C(retired) chooses the releases to remove.
+    C(retired) chooses the releases to remove, C(database_connections) adds up what processes may open.
 """
 
 from typing import Any
@@ -38,6 +38,7 @@ class FilterModule:
         names = (
             "cause",
             "command_line",
+            "database_connections",
             "engine_entries",
             "env_file",
             "group_sockets",

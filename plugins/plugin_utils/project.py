@@ -11,10 +11,8 @@ from typing import Any
 
 # the first that exists is the one the release installs
 REQUIREMENTS = ("requirements.txt", "requirements/production.txt", "requirements/base.txt")
-# PEP 503: any run of - _ . and any case is the same name
-CHANNELS_REDIS = re.compile(
-    r"(?<![A-Za-z0-9._-])channels[-_.]+redis(?![A-Za-z0-9])(?![-_.]+[A-Za-z0-9])", re.IGNORECASE
-)
+CHANNELS_REDIS = ("channels-redis",)
+POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary")
 DEPTH = 8  # of `from .base import *` and `-r other.txt` chains
 
 
@@ -33,7 +31,8 @@ def inspect(path: str, settings: str = "", wsgi: str = "", asgi: str = "") -> di
 
     Returns:
         settings (module), wsgi and asgi (module:name, or "" when there is none), requirements (uv.lock, requirements,
-        pyproject or none), requirements_file (relative, or ""), channels_redis (bool).
+        pyproject or none), requirements_file (relative, or ""), channels_redis and psycopg (bool: whether it asks for
+        that package, or an older psycopg).
 
     Raises:
         ProjectError: when the files do not say enough; the sentence names the word that would.
@@ -53,7 +52,8 @@ def inspect(path: str, settings: str = "", wsgi: str = "", asgi: str = "") -> di
             "asgi": _callable(root, "asgi", asgi, settings),
             "requirements": kind,
             "requirements_file": file,
-            "channels_redis": _asks_for_channels_redis(root, kind, file),
+            "channels_redis": _asks_for(CHANNELS_REDIS, root, kind, file),
+            "psycopg": _asks_for(POSTGRESQL_DRIVERS, root, kind, file),
         }
     except (OSError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
@@ -197,15 +197,18 @@ def _requirements(root: Path) -> tuple[str, str]:
     return "none", ""
 
 
-def _asks_for_channels_redis(root: Path, kind: str, file: str) -> bool:
+def _asks_for(packages: tuple[str, ...], root: Path, kind: str, file: str) -> bool:
+    # PEP 503: any run of - _ . and any case is the same name
+    names = "|".join(package.replace("-", "[-_.]+") for package in packages)
+    asked = re.compile(rf"(?<![A-Za-z0-9._-])(?:{names})(?![A-Za-z0-9])(?![-_.]+[A-Za-z0-9])", re.IGNORECASE)
     if kind == "requirements":
-        return any(CHANNELS_REDIS.search(line) for line in _requirement_lines(root / file))
+        return any(asked.search(line) for line in _requirement_lines(root / file))
     if kind == "pyproject":
         dependencies = _toml(root / file)["project"].get("dependencies")
         lines = dependencies if isinstance(dependencies, list) else []
-        return any(CHANNELS_REDIS.match(str(line).strip()) for line in lines)
+        return any(asked.match(str(line).strip()) for line in lines)
     if kind == "uv.lock":
-        return bool(re.search(r'^name = "channels-redis"$', _read(root / file), re.MULTILINE))
+        return bool(re.search(rf'^name = "(?:{"|".join(packages)})"$', _read(root / file), re.MULTILINE))
     return False
 
 

@@ -308,3 +308,19 @@ def cause(result: Mapping[str, Any], lines: int = 15) -> str:
     if tail and message == "non-zero return code":
         message = ""
     return "\n".join([message, *tail]).strip() or "no cause was given"
+
+
+def database_connections(groups: Sequence[Mapping[str, Any]], pool: int) -> int:
+    """Return how many connections to a database the processes of a release may have at a time.
+
+    A thread of a WSGI engine has one of its own; a process of an ASGI engine shares a pool among its requests.
+
+    Args:
+        groups: of `server_groups`.
+        pool: connections of one ASGI process.
+    """
+    return sum(
+        int(group["workers"])
+        * (int(pool) if group["interface"] == "asgi" else int(group["tuning"].get("threads") or 1))
+        for group in groups
+    )

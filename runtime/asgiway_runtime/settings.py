@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 _theirs = import_module(os.environ["ASGIWAY_SETTINGS"])
 globals().update({name: getattr(_theirs, name) for name in dir(_theirs) if name.isupper()})
@@ -27,12 +29,40 @@ def _hosts() -> list[str]:
 def _databases() -> dict[str, Any]:
     """SQLite files inside the source move to the state directory: a release is read-only, data outlives it."""
     databases = {name: dict(database) for name, database in _get("DATABASES", {}).items()}
+    if url := os.environ.get("ASGIWAY_DATABASE_URL"):
+        databases["default"] = _postgresql(databases.get("default", {}), url)
     source, state = Path(os.environ["ASGIWAY_SOURCE_DIR"]), Path(os.environ["ASGIWAY_STATE_DIR"])
     for database in databases.values():
         path = Path(str(database.get("NAME", "")))
         if database.get("ENGINE", "").endswith("sqlite3") and (not path.is_absolute() or source in path.parents):
             database["NAME"] = str(state / path.name)
+        if os.environ.get("ASGIWAY_INTERFACE") == "asgi":
+            database["CONN_MAX_AGE"] = 0  # threads come and go, and each would keep its own connection
     return databases
+
+
+def _postgresql(theirs: dict[str, Any], url: str) -> dict[str, Any]:
+    """What the URL says; of a PostgreSQL of the project's own the engine (it may be PostGIS) and the options stay."""
+    parts = urlsplit(url)
+    if "postg" not in theirs.get("ENGINE", ""):
+        theirs = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    query = dict(parse_qsl(parts.query))
+    host = query.pop("host", parts.hostname or "")
+    options = {**theirs.get("OPTIONS", {}), **query}
+    if not host.startswith("/"):
+        options.setdefault("sslmode", "verify-full")
+        options.setdefault("sslrootcert", "/etc/ssl/certs/ca-certificates.crt")
+    if os.environ.get("ASGIWAY_INTERFACE") == "asgi" and find_spec("psycopg_pool"):
+        options["pool"] = {"min_size": 1, "max_size": int(os.environ["ASGIWAY_DATABASE_POOL"])}
+    return {
+        **theirs,
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+    }
 
 
 def _channel_layers() -> dict[str, Any]:

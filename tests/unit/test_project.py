@@ -57,6 +57,7 @@ def test_a_new_project_needs_no_word(make: Make) -> None:
         "requirements": "none",
         "requirements_file": "",
         "channels_redis": False,
+        "psycopg": False,
     }
 
 
@@ -245,6 +246,20 @@ def test_requirements_that_are_not_read(make: Make) -> None:
 )
 def test_channels_redis(make: Make, files: dict[str, str], expected: bool) -> None:
     assert project.inspect(str(make({**STARTPROJECT, **files})))["channels_redis"] is expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"requirements.txt": "psycopg[binary]>=3.2\n"}, True),
+        ({"requirements.txt": "psycopg2-binary\n"}, True),
+        ({"requirements.txt": "psycopg-pool\n"}, False),
+        ({"pyproject.toml": PYPROJECT.format('"django", "psycopg2>=2.9"'), "uv.lock": 'name = "psycopg2"\n'}, True),
+        ({"pyproject.toml": PYPROJECT.format('"django"'), "uv.lock": 'name = "psycopg-pool"\n'}, False),
+    ],
+)
+def test_a_driver_for_postgresql(make: Make, files: dict[str, str], expected: bool) -> None:
+    assert project.inspect(str(make({**STARTPROJECT, **files})))["psycopg"] is expected
 
 
 def test_odd_bytes_are_no_error(make: Make) -> None:

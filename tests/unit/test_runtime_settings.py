@@ -52,6 +52,54 @@ def overlay(tmp_path: Path, environment: dict[str, str]) -> Overlay:
     return read
 
 
+URL = "postgresql://shop:s%40fe@db.example.com:6432/shop%20db"
+
+
+def test_a_database_elsewhere_is_reached_over_tls_with_a_pool_under_asgi(overlay: Overlay, tmp_path: Path) -> None:
+    (tmp_path / "psycopg_pool.py").touch()
+    found = overlay("", ASGIWAY_DATABASE_URL=URL, ASGIWAY_DATABASE_POOL="7", ASGIWAY_INTERFACE="asgi")
+    default = found["DATABASES"]["default"]
+    assert default["ENGINE"] == "django.db.backends.postgresql"
+    assert [default[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT", "CONN_MAX_AGE")] == [
+        "shop db", "shop", "s@fe", "db.example.com", "6432", 0,
+    ]  # fmt: skip
+    assert default["OPTIONS"] == {
+        "sslmode": "verify-full",
+        "sslrootcert": "/etc/ssl/certs/ca-certificates.crt",
+        "pool": {"min_size": 1, "max_size": 7},
+    }
+
+
+def test_under_wsgi_threads_keep_their_connections_and_a_url_may_say_another_sslmode(overlay: Overlay) -> None:
+    found = overlay("", ASGIWAY_DATABASE_URL=URL + "?sslmode=require", ASGIWAY_INTERFACE="wsgi")
+    default = found["DATABASES"]["default"]
+    assert (default["OPTIONS"]["sslmode"], default["CONN_MAX_AGE"]) == ("require", 60)
+    assert "pool" not in default["OPTIONS"]
+
+
+def test_a_database_on_the_same_host_needs_no_password(overlay: Overlay) -> None:
+    url = "postgresql:///shop?host=/var/run/postgresql"
+    default = overlay("", ASGIWAY_DATABASE_URL=url, ASGIWAY_INTERFACE="wsgi")["DATABASES"]["default"]
+    assert [default[name] for name in ("NAME", "USER", "PASSWORD", "HOST")] == ["shop", "", "", "/var/run/postgresql"]
+    assert default["OPTIONS"] == {}
+
+
+def test_the_projects_own_engine_and_options_stay(overlay: Overlay) -> None:
+    theirs = "{'ENGINE': 'django.contrib.gis.db.backends.postgis', 'OPTIONS': {'application_name': 'shop'}}"
+    found = overlay(f"DATABASES = {{'default': {theirs}}}", ASGIWAY_DATABASE_URL=URL, ASGIWAY_INTERFACE="wsgi")
+    default = found["DATABASES"]["default"]
+    assert (default["ENGINE"], default["OPTIONS"]["application_name"]) == (
+        "django.contrib.gis.db.backends.postgis", "shop",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("interface", "age"), [("asgi", 0), ("wsgi", 600)])
+def test_asgi_keeps_no_connection_for_a_thread(overlay: Overlay, interface: str, age: int) -> None:
+    theirs = "{'ENGINE': 'django.db.backends.mysql', 'NAME': 'x', 'CONN_MAX_AGE': 600}"
+    found = overlay(f"DATABASES = {{'other': {theirs}}}", ASGIWAY_INTERFACE=interface)
+    assert found["DATABASES"]["other"]["CONN_MAX_AGE"] == age
+
+
 def test_their_own_settings_are_all_there(overlay: Overlay) -> None:
     found = overlay("SHOP_NAME = 'Shop'\nSECRET_KEY = 'theirs'\n_private = 1\nTIME_ZONE = 'Europe/Vienna'\n")
     assert (found["SHOP_NAME"], found["TIME_ZONE"], found["SECRET_KEY"]) == ("Shop", "Europe/Vienna", "theirs")

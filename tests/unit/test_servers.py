@@ -478,3 +478,9 @@ def test_a_failure_says_its_cause(result: dict[str, Any], said: str) -> None:
 
 def test_a_long_traceback_is_cut_to_its_end() -> None:
     assert servers.cause({"stderr": "\n".join(str(number) for number in range(50))}, lines=2) == "48\n49"
+
+
+def test_a_thread_has_a_connection_and_an_asgi_process_a_pool() -> None:
+    assert servers.database_connections(groups("both"), 10) == 3 * 4 + 3 * 10
+    (forks,) = groups("forks")
+    assert servers.database_connections([{**forks, "tuning": {}}], 10) == 3

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.asgiway.django.plugins.plugin_utils import project, words
+from ansible_collections.asgiway.django.plugins.plugin_utils import certificates, project, words
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -78,6 +78,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     project.require(found, servers.interfaces[engine], engine)
             except ValueError as error:
                 errors.append(str(error))
+        if not errors and not set(certificates.FILES) & set(ignore):
+            paths, errors, warned = certificates.check(checked, self._text, str(Path.cwd()))
+            checked |= paths
+            warnings += warned
         if errors:
             return {"failed": True, "msg": words.message(errors), "warnings": warnings}
         return {"words": checked, "engines": engines, "project": found, "warnings": warnings}
@@ -92,6 +96,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 reason = _secret_reason(error) if word.secret else _sentence(error)
                 errors.append(f"{name} cannot be worked out: {reason}")
         return given, errors
+
+    def _text(self, path: str) -> str:
+        """Return a file's text, a vault opened; an error's text holds nothing of it."""
+        Path(path).open("rb").close()  # Ansible's own error would name no reason
+        try:
+            return str(self._loader.get_text_file_contents(path))
+        except AnsibleError as error:
+            raise ValueError(_secret_reason(error)) from error
 
     def _inventory_names(self, task_vars: Mapping[str, Any]) -> set[str]:
         """Return the names that the inventory gives to this host: no facts, registered results or extra variables."""

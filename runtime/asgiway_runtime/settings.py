@@ -84,6 +84,14 @@ def _patient(host: Any) -> Any:
     return {"socket_timeout": None, **host}
 
 
+def _answered(hsts: int) -> list[str]:
+    """Checks of `check --deploy` that nginx has answered (security.W008: it redirects to https), or nobody asked.
+
+    With HSTS, whether it is for subdomains (W005) and for the browsers' own lists (W021) is no business of one site.
+    """
+    return ["security.W008", *(["security.W005", "security.W021"] if hsts else [])]
+
+
 DEBUG = os.environ.get("ASGIWAY_DEBUG") == "1"
 ALLOWED_HOSTS = _hosts()
 DATABASES = _databases()
@@ -91,6 +99,12 @@ STATIC_ROOT = os.environ["ASGIWAY_STATIC_ROOT"]
 USE_X_FORWARDED_PORT = True  # over a Unix socket SERVER_PORT is nonsense, and nginx always overwrites the header
 if not _get("SECURE_PROXY_SSL_HEADER", None):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if os.environ.get("ASGIWAY_HTTPS_PORT"):
+    # What they set themselves stays, whatever it is. No CSRF_TRUSTED_ORIGINS: the Host header keeps its port.
+    SESSION_COOKIE_SECURE = _get("SESSION_COOKIE_SECURE", True)
+    CSRF_COOKIE_SECURE = _get("CSRF_COOKIE_SECURE", True)
+    SECURE_HSTS_SECONDS = _get("SECURE_HSTS_SECONDS", int(os.environ.get("ASGIWAY_HSTS_SECONDS", "0")))
+    SILENCED_SYSTEM_CHECKS = [*_get("SILENCED_SYSTEM_CHECKS", []), *_answered(SECURE_HSTS_SECONDS)]
 if _get("CHANNEL_LAYERS", None):
     CHANNEL_LAYERS = _channel_layers()
 if _get("SECRET_KEY", "").startswith("django-insecure-") or not _get("SECRET_KEY", ""):

@@ -73,7 +73,19 @@ class Rendered:
 def render(scratch: Path, chosen: list[str]) -> dict[tuple[str, str], Rendered]:
     """Return (server, manager) -> what is rendered; logs of rendered programs go below scratch."""
     jobs = [(server, manager) for server in chosen for manager in MANAGERS]
-    hosts = {_name(job): _variables(*job, scratch) for job in jobs}
+    data = run({_name(job): _variables(*job, scratch) for job in jobs}, scratch)
+    return {job: Rendered(*job, **data[_name(job)]) for job in jobs}
+
+
+def render_sites(scratch: Path, sites: dict[str, dict[str, Any]]) -> dict[str, Rendered]:
+    """Return name -> what is rendered for one server under systemd, with these words and variables beside WORDS."""
+    job = ("uvicorn", "systemd")
+    data = run({name: {**_variables(*job, scratch), **words} for name, words in sites.items()}, scratch)
+    return {name: Rendered(*job, **data[name]) for name in sites}
+
+
+def run(hosts: dict[str, dict[str, Any]], scratch: Path) -> dict[str, Any]:
+    """Render for each host of an inventory; raise RuntimeError when one cannot be."""
     inventory, result = scratch / "hosts.json", scratch / "rendered.json"
     inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
     done = subprocess.run(
@@ -86,8 +98,8 @@ def render(scratch: Path, chosen: list[str]) -> dict[tuple[str, str], Rendered]:
     )
     if done.returncode:
         raise RuntimeError(f"nothing could be rendered:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}")
-    data = json.loads(result.read_text(encoding="utf-8"))
-    return {job: Rendered(*job, **data[_name(job)]) for job in jobs}
+    rendered: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return rendered
 
 
 def _name(job: tuple[str, str]) -> str:

@@ -182,6 +182,55 @@ def test_nginx_is_believed_about_scheme_and_port(overlay: Overlay) -> None:
     assert theirs["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_SCHEME", "https"]
 
 
+SECURE = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
+
+
+def test_plain_http_leaves_cookies_as_they_are(overlay: Overlay) -> None:
+    found = overlay("")
+    assert [found[name] for name in SECURE] == [False, False]
+    assert found["SILENCED_SYSTEM_CHECKS"] == []
+
+
+def test_over_tls_no_cookie_goes_out_in_the_clear(overlay: Overlay) -> None:
+    found = overlay("", ASGIWAY_HTTPS_PORT="443")
+    assert [found[name] for name in SECURE] == [True, True]
+    # nginx redirects, and whether there is HSTS is for the one who deploys to say
+    assert (found["SECURE_SSL_REDIRECT"], found["SECURE_HSTS_SECONDS"]) == (False, 0)
+
+
+def test_over_tls_what_they_say_themselves_stays(overlay: Overlay) -> None:
+    theirs = (
+        "SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False\nSECURE_HSTS_SECONDS = 7\nSILENCED_SYSTEM_CHECKS = ['a.W1']"
+    )
+    found = overlay(theirs, ASGIWAY_HTTPS_PORT="443", ASGIWAY_HSTS_SECONDS="300")
+    assert [found[name] for name in SECURE] == [False, False]
+    assert found["SECURE_HSTS_SECONDS"] == 7
+    assert found["SILENCED_SYSTEM_CHECKS"][0] == "a.W1"
+
+
+@pytest.mark.parametrize(("seconds", "left"), [("300", []), ("0", ["security.W004"])])
+def test_the_sample_site_over_tls_has_nothing_to_check_but_what_nobody_chose(
+    environment: dict[str, str], tmp_path: Path, seconds: str, left: list[str]
+) -> None:
+    code = (
+        "import django; django.setup(); from django.core import checks;"
+        "print(sorted(m.id for m in checks.run_checks(include_deployment_checks=True) if not m.is_silenced()))"
+    )
+    variables = {
+        "ASGIWAY_SETTINGS": "config.settings",
+        "ASGIWAY_HTTPS_PORT": "443",
+        "ASGIWAY_HSTS_SECONDS": seconds,
+        "ASGIWAY_STATE_DIR": str(tmp_path),
+        "ASGIWAY_STATIC_ROOT": str(tmp_path),
+        "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO",
+        "PYTHONPATH": f"{tools.ROOT / 'sample_app'}:{tools.ROOT / 'runtime'}",
+    }
+    done = subprocess.run(
+        [tools.django_python(), "-c", code], env={**environment, **variables}, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == str(left), done.stderr
+
+
 def test_static_files_are_collected_in_the_release(overlay: Overlay) -> None:
     assert overlay("STATIC_ROOT = '/elsewhere'")["STATIC_ROOT"] == "/srv/shop/releases/r/static"
 

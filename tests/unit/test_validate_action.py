@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates_made import make
 
 BIN = Path(sys.executable).parent
 SERVERS = {
@@ -178,3 +179,27 @@ def test_ignored_words_are_not_looked_at(play: Callable[..., Run]) -> None:
     run = play("-e", '{"validate_ignore": ["app_path", "server"]}', "-e", "app_path=no", "-e", "server=no")
     assert run.code == 0, run.output
     assert (run.result["words"]["app_path"], run.result["engines"], run.result["project"]) == (None, [], {})
+
+
+def test_a_certificate_is_judged_before_any_host_changes(play: Callable[..., Run], tmp_path: Path) -> None:
+    site = make("shop.example.com")
+    (tmp_path / "shop.pem").write_text(site.pem)
+    (tmp_path / "shop.key").write_text(site.key_pem)
+    (tmp_path / "password").write_text("word\n")
+    vault = ("--vault-password-file", "password")
+    subprocess.run(
+        [BIN / "ansible-vault", "encrypt", *vault, "shop.key"], cwd=tmp_path, check=True, capture_output=True
+    )
+    options = ("-e", "tls=files", "-e", "tls_certificate=shop.pem", "-e", "tls_key=shop.key")
+    run = play("-vvv", *options, *vault, "-e", "app_domain=shop.example.com")
+    assert run.code == 0, run.output
+    assert run.result["words"]["tls_key"] == str(tmp_path / "shop.key")
+    assert site.key_pem.splitlines()[1][:20] not in run.output + str(run.result)
+    run = play(*options, *vault, "-e", "app_domain=other.example.com")
+    assert run.code == 2
+    assert (
+        f"tls_certificate {tmp_path}/shop.pem is not for other.example.com; it is for shop.example.com." in run.output
+    )
+    run = play(*options)
+    assert run.code == 2
+    assert f"tls_key {tmp_path}/shop.key cannot be read: it is no text, or a vault that cannot be opened" in run.output

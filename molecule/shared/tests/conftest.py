@@ -17,7 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Take the scenario's words."""
     parser.addoption("--app-name", default="sample", help="name of the app on the host")
     parser.addoption("--server", default="hybrid", help="the server that was deployed")
-    parser.addoption("--http-port", type=int, default=8080, help="port of the site")
+    parser.addoption("--http-port", type=int, default=8080, help="plain port of the site")
+    parser.addoption("--url", default="", help="where the site is; https where it has TLS")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Site:
         engines: the programs that serve it, in the order of the server word.
         interfaces: wsgi and asgi, as far as the engines offer them.
         release: id of the live release, 12 hex digits.
-        port: TCP port of the site.
+        port: plain TCP port of the site.
+        url: where the site is, as visitors call it.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Site:
     interfaces: set[str]
     release: str
     port: int
+    url: str
 
     @property
     def directory(self) -> str:
@@ -63,6 +66,7 @@ def site(host: Any, request: pytest.FixtureRequest, engines: dict[str, Any]) -> 
         interfaces={entry["interface"] for entry in engines.values()},
         release=host.check_output("basename $(readlink /srv/%s/live)", name),
         port=request.config.getoption("--http-port"),
+        url=request.config.getoption("--url") or f"http://localhost:{request.config.getoption('--http-port')}",
     )
 
 
@@ -75,8 +79,10 @@ def manager(host: Any) -> str:
 @pytest.fixture
 def healthy(host: Any, site: Site) -> Callable[[], bool]:
     """Return a function that asks nginx, on the host itself, for the app's good answer."""
-    url = f"http://localhost:{site.port}/healthz"
-    code = f"import urllib.request as r; print(r.urlopen('{url}', timeout=2).status)"
+    code = (
+        "import ssl, urllib.request as r;"
+        f"print(r.urlopen('{site.url}/healthz', timeout=2, context=ssl._create_unverified_context()).status)"
+    )
 
     def ask() -> bool:
         return bool(host.run("python3 -c %s", code).stdout.strip() == "200")

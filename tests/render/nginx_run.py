@@ -1,0 +1,75 @@
+"""Debian's nginx with a rendered site, in a directory of its own: what it says of the files, and what it answers."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tools
+
+PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+START_SECONDS = 10
+
+
+def version() -> str:
+    """Return what `nginx -v` says."""
+    return subprocess.run([tools.nginx(), "-v"], capture_output=True, text=True, check=True).stderr
+
+
+def _command(site: str, main: str, scratch: Path) -> list[str | Path]:
+    (scratch / "site.conf").write_text(site)
+    (scratch / "main.conf").write_text(main)
+    places = "".join(f"{name}_temp_path {scratch}/{name};\n" for name in PATHS)
+    (scratch / "nginx.conf").write_text(
+        f"pid {scratch}/pid;\nerror_log stderr;\ninclude {scratch}/main.conf;\nevents {{}}\n"
+        # one process, which may be root where the tests are: the certificate and the sockets are its own
+        f"daemon off;\nmaster_process off;\nhttp {{\n{places}include {scratch}/site.conf;\n}}\n"
+    )
+    return [tools.nginx(), "-e", "stderr", "-p", scratch, "-c", scratch / "nginx.conf"]
+
+
+def complaints(site: str, main: str, scratch: Path) -> list[str]:
+    """Return what `nginx -t` has against a site; nothing when it takes it without a warning."""
+    done = subprocess.run([*_command(site, main, scratch), "-t"], capture_output=True, text=True)
+    said = [line for line in done.stderr.splitlines() if "[" in line and "[notice]" not in line]
+    return said or ([done.stderr] if done.returncode else [])
+
+
+@contextmanager
+def running(site: str, main: str, scratch: Path, ports: list[int]) -> Iterator[None]:
+    """Run nginx until the end of the block; it answers on all ports when the block begins."""
+    with (scratch / "stderr").open("wb") as output:
+        process = subprocess.Popen(_command(site, main, scratch), stderr=output)
+    try:
+        end = time.monotonic() + START_SECONDS
+        waiting = list(ports)
+        while waiting:
+            said = (scratch / "stderr").read_text()
+            assert process.poll() is None and time.monotonic() < end, f"nginx does not start: {said}"
+            waiting = [port for port in waiting if not _open(port)]
+        yield
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+def _open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        time.sleep(0.05)  # refused at once: ask again, not a thousand times
+        return False
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

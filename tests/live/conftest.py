@@ -1,7 +1,7 @@
 """Options and fixtures of the live suite: it asks a running site from outside and knows no engine.
 
 pytest tests/live --url http://127.0.0.1:8080 --server daphne
-pytest tests/live --url https://127.0.0.1:8443 --insecure
+pytest tests/live --url https://127.0.0.1:8443 --ca selfsigned.pem
 pytest tests/live --url http://127.0.0.1:8000 --server uvicorn -m "not behind_nginx"
 """
 
@@ -25,8 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--websockets", action="store_true", default=True, help="WebSockets are offered (default)")
     group.addoption("--no-websockets", action="store_false", dest="websockets", help="a WSGI server runs alone")
     group.addoption("--workers", type=int, help="processes that must answer, for HTTP and for WebSockets each")
-    group.addoption("--ca", default="", metavar="FILE", help="certificate authority of an https site")
-    group.addoption("--insecure", action="store_true", help="take any certificate of an https site")
+    group.addoption("--ca", default="", metavar="FILE", help="authority of an https site, or its own certificate")
     group.addoption("--logs", metavar="CMD", help="shell command whose output is shown with each failure")
 
 
@@ -56,7 +55,6 @@ def session_site(pytestconfig: pytest.Config) -> Iterator[Site]:
         websockets=option("websockets"),
         workers=option("workers"),
         ca=option("ca"),
-        insecure=option("insecure"),
     )
     yield site
     site.close()

@@ -32,7 +32,6 @@ class Site:
         websockets: bool,
         workers: int | None,
         ca: str,
-        insecure: bool,
     ) -> None:
         self.url = url
         self.http_engine, self.ws_engine = engines(server)
@@ -41,9 +40,6 @@ class Site:
         self.workers = workers
         self._answers: deque[str] = deque(maxlen=5)
         self._tls = ssl.create_default_context(cafile=ca or None) if url.startswith("https://") else None
-        if self._tls and insecure:
-            self._tls.check_hostname = False
-            self._tls.verify_mode = ssl.CERT_NONE
         self.client = self.new_client()
 
     # HTTP

@@ -147,11 +147,18 @@ def test_the_plain_port_only_sends_on(cases: dict[tuple[str, str], Case], kind: 
     assert not server.all("proxy_pass", deep=True)
 
 
+def hsts(server: Directive) -> list[str]:
+    """Return what stands behind the header's name; nothing when it is not sent."""
+    found = [one.words[2:] for one in server.all("add_header") if one.words[1] == "Strict-Transport-Security"]
+    assert len(found) < 2
+    return found[0] if found else []
+
+
 def test_hsts_is_opt_in(cases: dict[tuple[str, str], Case]) -> None:
     wanted, silent = (cases[kind, "new"].server(cases[kind, "new"].https) for kind in ("files", "selfsigned"))
-    assert wanted.value("add_header") == "Strict-Transport-Security max-age=300 always"
+    assert hsts(wanted) == ["max-age=300", "always"]
     assert wanted.value("proxy_hide_header") == "Strict-Transport-Security"
-    assert not silent.all("add_header")
+    assert hsts(silent) == []
 
 
 # --- answered by nginx
@@ -246,7 +253,7 @@ def test_the_app_learns_of_https(served: Case) -> None:
 
 def test_one_hsts_at_most(served: Case) -> None:
     answer = ask(served, NAMES[0], NAMES[0])
-    wanted = served.server(served.https).value("add_header")
+    wanted = hsts(served.server(served.https))
     assert answer.headers.get_all("Strict-Transport-Security") == (["max-age=300"] if wanted else ["max-age=1"])
 
 

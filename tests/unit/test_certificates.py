@@ -177,6 +177,7 @@ def test_a_key_that_does_not_fit(judged: Callable[..., Judged]) -> None:
         (GOOD.pem, GOOD.key_pem[:100], "tls_key shop.key is damaged: the key in it cannot be read"),
         (GOOD.pem, GOOD.locked(b"hunter2"), "tls_key shop.key has a passphrase, and nobody is there to type it"),
     ],
+    ids=["no certificate", "a key", "damaged", "cut off", "no key", "a key cut off", "a passphrase"],
 )
 def test_what_is_no_pem_is_named(judged: Callable[..., Judged], certificate: str, key: str, sentence: str) -> None:
     errors, _ = judged(certificate, key)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,12 +90,37 @@ def nginx() -> Path:
     return Path(found) if found else _unpack("nginx") / "usr/sbin/nginx"
 
 
+def nginx_unit() -> Path:
+    """Return the unit of Debian's nginx."""
+    places = [Path("usr/lib/systemd/system/nginx.service"), Path("lib/systemd/system/nginx.service")]
+    installed = [path for path in (Path("/") / place for place in places) if path.exists()]
+    if installed:
+        return installed[0]
+    tree = _unpack("nginx-common")
+    return next(path for path in (tree / place for place in places) if path.exists())
+
+
 def supervisor_packages() -> Path:
     """Return the directory that holds Debian's `supervisor` module, for /usr/bin/python3."""
     installed = Path("/usr/lib/python3/dist-packages")
     if (installed / "supervisor").is_dir():
         return installed
     return _unpack("supervisor") / "usr/lib/python3/dist-packages"
+
+
+def redis_server() -> tuple[Path, dict[str, str]]:
+    """Return a redis-server, and the environment that it needs."""
+    found = shutil.which("redis-server", path=SYSTEM_PATH)
+    if found:
+        return Path(found), {}
+    program = _unpack("redis-tools") / "usr/bin/redis-check-rdb"  # the server by another name
+    needed = subprocess.run(["apt-cache", "depends", "redis-tools"], capture_output=True, text=True).stdout
+    libraries = [word for word in re.findall(r"^  Depends: (\S+)$", needed, re.MULTILINE) if word.startswith("li")]
+    directories = [path for name in libraries for path in _unpack(name).glob("usr/lib/*-linux-gnu")]
+    server = program.with_name("redis-server")
+    if not server.exists():
+        server.symlink_to(program.name)
+    return server, {"LD_LIBRARY_PATH": os.pathsep.join(map(str, directories))}
 
 
 def systemd_analyze() -> Path:
@@ -107,8 +133,10 @@ def systemd_analyze() -> Path:
 def parsers() -> None:
     """Make everything ready that reads rendered files."""
     nginx()
+    nginx_unit()
     supervisor_packages()
     systemd_analyze()
+    redis_server()
 
 
 def django_python() -> Path:

@@ -29,10 +29,10 @@ def test_it_says_what_the_app_needs_to_know(engine: Engine) -> None:
     assert health["interface"] == engine.entry["interface"]
 
 
-def test_nginx_may_connect_as_a_member_of_the_apps_group(engine: Engine) -> None:
+def test_nginx_may_connect_as_a_member_of_the_apps_group_and_others_may_not(engine: Engine) -> None:
     mode = engine.socket.stat().st_mode
     assert stat.S_ISSOCK(mode)
-    assert mode & 0o060 == 0o060, oct(mode)
+    assert mode & 0o067 == 0o060, oct(mode)
 
 
 def test_an_idle_connection_is_not_closed_before_nginx_lets_go_of_it(engine: Engine) -> None:

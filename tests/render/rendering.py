@@ -40,6 +40,10 @@ WORDS: dict[str, Any] = {
     "websockets_per_address": 321,
     "requests_per_second": 11,
 }
+# and what is rendered so for one server only
+OTHERWISE: dict[str, dict[str, Any]] = {"hybrid": {"app_network": "local"}, "daphne": {"app_network": "any"}}
+# this one's hosts ask a cloud's metadata address for names
+NAMESERVERS: dict[str, list[str]] = {"granian": ["169.254.169.254"]}
 
 
 def servers() -> list[str]:
@@ -109,9 +113,14 @@ def _name(job: tuple[str, str]) -> str:
 def _variables(server: str, manager: str, scratch: Path) -> dict[str, Any]:
     return {
         **WORDS,
+        **OTHERWISE.get(server, {}),
         "server": server,
         "process_manager": manager,
-        "pretended_facts": {"service_mgr": "systemd" if manager == "systemd" else "sysvinit", "processor_vcpus": 4},
+        "pretended_facts": {
+            "service_mgr": "systemd" if manager == "systemd" else "sysvinit",
+            "processor_vcpus": 4,
+            "dns": {"nameservers": NAMESERVERS.get(server, ["192.0.2.53"])},
+        },
         "release_id": RELEASE,
         "app_server_log_dir": str(scratch),
         "nginx_log_dir": str(scratch),

@@ -47,10 +47,11 @@ def test_systemd_accepts_the_units(units: Rendered, system_units: Path, tmp_path
     shutil.copytree(system_units, tmp_path / "usr/lib/systemd/system", symlinks=True)
     etc.mkdir(parents=True)
     (etc / "shop.target").write_text(units.files["app_server/app.target.j2"])
+    (etc / "asgiway-shop.slice").write_text(units.files["app_server/app.slice.j2"])
     (etc / "shop-redis.service").write_text(units.files["redis/redis.service.j2"])
     for name, text in units.processes.items():
         (etc / f"shop-{RELEASE}-{name}@.service").write_text(text)
-    names = ["shop.target", "shop-redis.service"]
+    names = ["shop.target", "asgiway-shop.slice", "shop-redis.service"]
     for name in units.units:
         (etc / name).symlink_to(re.sub(r"@\d+", "@", name))
         names.append(name)
@@ -127,7 +128,7 @@ def test_a_stop_asks_the_engine_and_ends_with_all_of_it(units: Rendered) -> None
 def test_no_key_stands_twice(units: Rendered) -> None:
     for _, unit in processes(units):
         for keys in unit.values():
-            assert {key for key, values in keys.items() if len(values) > 1} <= {"Environment"}
+            assert {key for key, values in keys.items() if len(values) > 1} <= {"Environment", "SystemCallFilter"}
 
 
 def test_the_processes_run_as_the_apps_user_in_a_closed_box(units: Rendered) -> None:

@@ -103,6 +103,7 @@ def test_a_process_knows_its_engine_and_its_directory(programs: Rendered, read: 
             assert process["directory"] == f"/srv/shop/releases/{RELEASE}/src"
             assert process["environment"] == {
                 "ASGIWAY_ENGINE": group["engine"],
+                "ASGIWAY_INTERFACE": group["interface"],
                 "ASGIWAY_CLOSE_CODE": str(ENGINES[group["engine"]]["close_code"]),
                 "ASGIWAY_RUNTIME_DIR": f"/run/shop/{RELEASE}",
                 **ENGINES[group["engine"]]["environment"],

@@ -56,7 +56,7 @@ class PageTests(TestCase):
     def test_whoami_believes_the_scheme_of_the_proxy(self) -> None:
         got = self.client.get("/whoami/", headers={"x-forwarded-proto": "https"}).json()
         self.assertEqual((got["scheme"], got["is_secure"]), ("https", True))
-        self.assertEqual((got["url"], got["home"]), ("https://testserver/whoami/", "/balance/"))
+        self.assertEqual((got["url"], got["home"]), ("https://testserver:80/whoami/", "/balance/"))
 
     def test_slow_is_bounded(self) -> None:
         for seconds in ("31", "-1", "nan", "x"):

@@ -1,4 +1,4 @@
-"""Action: check the words of a deploy on the controller. The rules are in plugin_utils/words.py and project.py."""
+"""Action: check the words of a deploy on the controller. plugin_utils/words.py and project.py lead to the rules."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "spec": {"type": "path", "required": True},
                 "servers": {"type": "dict", "required": True},
                 "roles_path": {"type": "path", "required": True},
+                "playbooks": {"type": "path"},
                 "ignore": {"type": "list", "elements": "str", "default": []},
                 "command": {"type": "str", "default": words.COMMAND},
             }
@@ -53,8 +55,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # a playbook that acts on what stands has no use for the registry
         known = "server" not in options["ignore"]
         servers = words.parse_servers(options["servers"]) if known else words.Servers((), {}, {})
-        roles = words.role_variables(options["roles_path"])
+        roles = words.read_roles(options["roles_path"], options["playbooks"] or "", spec.words)
         command, ignore = options["command"], options["ignore"]
+        extra = load_extra_vars(self._loader)
+        inventory = self._inventory(task_vars, extra)
 
         given, errors = self._values(spec, task_vars)
         unreadable = set(spec.words) - set(given)
@@ -62,13 +66,24 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         errors += wrong
 
         own = checked.get("own_words") or []
-        errors += words.check_extra(load_extra_vars(self._loader), spec, roles, own, servers, command)
-        misspelt, warnings = words.check_inventory(self._inventory_names(task_vars), spec, roles, own)
+        said = {**inventory, **extra}
+        errors += words.check_pairs(spec, checked, said)
+        names = replace(spec, renamed={**roles.renamed, **spec.renamed})
+        errors += words.check_extra(extra, names, roles.names, own, servers, command)
+        misspelt, warnings = words.check_inventory(inventory, names, roles.names, own)
         errors += misspelt
+        values, wrong = self._role_values(roles, said, own)
+        errors += wrong
+        values, wrong = words.check_roles(roles, values, own, command)
+        errors += wrong + words.check_agreement(spec.agree, values) + words.check_slots(checked, values)
 
-        engines, found = [], {}
-        if checked.get("server") and not errors:
+        engines: list[str] = []
+        found: dict[str, Any] = {}
+        if checked.get("server"):
             engines = words.check_server(checked["server"], servers, command)
+        idle, useless = words.check_effect(spec, extra, inventory, engines, servers, command)
+        errors += idle
+        warnings += useless
         if checked.get("app_path") and not errors:
             try:
                 found = project.inspect(
@@ -105,17 +120,39 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except AnsibleError as error:
             raise ValueError(_secret_reason(error)) from error
 
-    def _inventory_names(self, task_vars: Mapping[str, Any]) -> set[str]:
-        """Return the names that the inventory gives to this host: no facts, registered results or extra variables."""
+    def _role_values(
+        self, roles: words.Roles, said: Mapping[str, Any], own: Collection[str]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Template what the user gives to the roles' variables."""
+        values: dict[str, Any] = {}
+        errors = []
+        for name, word in roles.variables.items():
+            if name not in said or name in own:
+                continue
+            if name in roles.wired:
+                values[name] = None  # it cannot be given, whatever it is
+                continue
+            try:
+                values[name] = self._templar.template(said[name])
+            except AnsibleUndefinedVariable:
+                continue  # it may need facts, which nobody has gathered yet; Ansible checks it when the role starts
+            except AnsibleError as error:
+                reason = _secret_reason(error) if word.secret else _sentence(error)
+                errors.append(f"{name} cannot be worked out: {reason}")
+        return values, errors
+
+    def _inventory(self, task_vars: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the inventory gives to this host, untemplated: no facts, registered results or -e."""
         host = str(task_vars.get("inventory_hostname", ""))
         hostvars = task_vars.get("hostvars")
         if not host or hostvars is None:
-            return set()
-        names = set(hostvars.raw_get(host)) - set(load_extra_vars(self._loader))
+            return {}
+        values = hostvars.raw_get(host)
         manager = getattr(hostvars, "_variable_manager", None)
+        other = {*extra}
         for cache in ("_nonpersistent_fact_cache", "_vars_cache"):
-            names -= set(getattr(manager, cache, {}).get(host, {}))
-        return {str(name) for name in names}
+            other |= set(getattr(manager, cache, {}).get(host, {}))
+        return {str(name): value for name, value in values.items() if name not in other}
 
 
 def _secret_reason(error: BaseException) -> str:

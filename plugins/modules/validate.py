@@ -6,8 +6,9 @@ DOCUMENTATION = r"""
 module: validate
 short_description: Check every word of a deploy before any host is touched
 description:
-  - Checks types, ranges and patterns of the words, the server word, the project's directory, and misspelt names among
-    the extra variables and the inventory's. All errors come in one message, one sentence each.
+  - Checks types, ranges and patterns of the words and of every variable of a role that the inventory or C(-e) gives,
+    what they say of each other, the server word, the project's directory, and misspelt or renamed names. All errors
+    come in one message, one sentence each.
   - Runs on the controller, needs no connection and changes nothing; check mode makes no difference.
   - Secret words (C(no_log) in the declaration) are checked without being shown and are not in the result.
 options:
@@ -18,13 +19,18 @@ options:
   servers:
     description: >-
       What the registry says; C(engines) (list), C(aliases) (dict), C(interfaces) (engine to wsgi or asgi), and, if
-      wanted, C(refused) (a word to the reason why it is no server).
+      wanted, C(refused) (a word to the reason why it is no server) and C(tuning) (engine to what it can be told).
     type: dict
     required: true
   roles_path:
-    description: Directory of the roles, whose defaults are the public variables.
+    description: Directory of the roles, whose C(meta/argument_specs.yml) and C(meta/constraints.yml) declare variables.
     type: path
     required: true
+  playbooks:
+    description: >-
+      Directory of the playbooks. What its C(vars/) and C(tasks/) set for the roles cannot be given by an inventory.
+      Leave it out where nothing is set so.
+    type: path
   ignore:
     description: Words that the playbook does not use. They are not checked and come back empty.
     type: list
@@ -42,6 +48,7 @@ EXAMPLES = r"""
   asgiway.django.validate:
     spec: "{{ playbook_dir }}/deploy.meta.yml"
     roles_path: "{{ playbook_dir }}/../roles"
+    playbooks: "{{ playbook_dir }}"
     servers:
       engines: [daphne, gunicorn]
       aliases: {pair: gunicorn+daphne}

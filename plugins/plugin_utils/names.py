@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
-from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import COMMAND, Spec, WordsError
+from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import COMMAND, Spec
 from ansible_collections.asgiway.django.plugins.plugin_utils.server_word import Servers
 from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import one_slip, suggest
 from ansible_collections.asgiway.django.plugins.plugin_utils.values import show
-
-
-def role_variables(roles_path: str) -> dict[str, set[str]]:
-    """Return role -> its public variables: the top-level keys of its defaults.
-
-    Raises:
-        WordsError: when there are no roles.
-    """
-    result: dict[str, set[str]] = {}
-    try:
-        for role in sorted(path for path in Path(roles_path).iterdir() if path.is_dir()):
-            files = [role / "defaults" / "main.yml", *(role / "defaults" / "main").glob("*.yml")]
-            texts = [file.read_text(encoding="utf-8") for file in files if file.is_file()]
-            result[role.name] = {key for text in texts for key in re.findall(r"^([A-Za-z]\w*)\s*:", text, re.M)}
-    except (OSError, ValueError) as error:
-        raise WordsError(f"the roles in {show(roles_path)} cannot be read ({type(error).__name__})") from error
-    return result
 
 
 def check_extra(
@@ -68,28 +49,29 @@ def check_inventory(
 ) -> tuple[list[str], list[str]]:
     """Return errors and warnings for names of an inventory, which may be anybody's own.
 
-    An error needs a name that is a word, or a variable of our roles, with one slip. A name that only begins like our
-    roles' (redis_port) is worth a warning.
+    An error needs a name that is a word, or a variable of our roles, with one slip, or with several behind a role's
+    prefix. A name that only begins like our roles' (redis_port) is worth a warning.
     """
     errors, warnings = [], []
     public = {variable for variables in roles.values() for variable in variables}
     for name in sorted(names):
+        if name in own:
+            continue
         if name in spec.renamed:
             errors.append(_renamed(name, spec))
-        if name in spec.words or name in public or name in own or name.startswith(("ansible_", "_")) or len(name) < 5:
+            continue
+        if name in spec.words or name in public or name.startswith(("ansible_", "_")) or len(name) < 5:
             continue
         yours = f"if it is your own, list it: own_words: [{show(name)}]"
-        word = next((word for word in sorted(spec.words) if one_slip(name, word)), "")
-        if word:
-            errors.append(f"{show(name)} in the inventory looks like {word} misspelt; {yours}")
-            continue
         role = next((role for role in sorted(roles, key=len, reverse=True) if name.startswith(f"{role}_")), "")
-        if role:
-            near = next((variable for variable in sorted(roles[role]) if one_slip(name, variable)), "")
-            if near:
-                errors.append(f"{show(name)} in the inventory looks like {near} misspelt; {yours}")
-            else:
-                warnings.append(f"{show(name)} in the inventory is not a variable of the role {role}; {yours}")
+        near = next((known for known in (*sorted(spec.words), *sorted(public)) if one_slip(name, known)), "")
+        near = near or (suggest(name, roles[role], 0.9) if role and not name[-1].isdigit() else "")
+        if near:
+            errors.append(f"{show(name)} in the inventory looks like {near} misspelt; {yours}")
+        elif role:
+            near = suggest(name, roles[role], 0.85)
+            meant = f" (did you mean {near}?)" if near else ""
+            warnings.append(f"{show(name)} in the inventory is not a variable of the role {role}{meant}; {yours}")
     return errors, warnings
 
 

@@ -19,10 +19,11 @@ class Servers:
     aliases: Mapping[str, str]
     interfaces: Mapping[str, str]  # engine -> wsgi | asgi
     refused: Mapping[str, str] = field(default_factory=dict)  # word -> why it is no server
+    tuning: Mapping[str, frozenset[str]] = field(default_factory=dict)  # engine -> the numbers that it can be told
 
 
 def parse_servers(data: Any) -> Servers:
-    """Read {engines: [...], aliases: {...}, interfaces: {...}, refused: {...}} as a playbook computes it.
+    """Read {engines: [...], aliases, interfaces, refused, tuning: {...}} as a playbook computes it.
 
     Raises:
         WordsError: when the registry is incomplete.
@@ -32,6 +33,7 @@ def parse_servers(data: Any) -> Servers:
         aliases = {str(alias): str(value) for alias, value in (data.get("aliases") or {}).items()}
         interfaces = {str(engine): str(value) for engine, value in data["interfaces"].items()}
         refused = {str(word): " ".join(str(reason).split()) for word, reason in (data.get("refused") or {}).items()}
+        tuning = {str(engine): frozenset(map(str, names)) for engine, names in (data.get("tuning") or {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise WordsError("the registry of servers cannot be read; it needs engines, aliases and interfaces") from error
     for engine in engines:
@@ -39,7 +41,7 @@ def parse_servers(data: Any) -> Servers:
             raise WordsError(f"the registry of servers does not say whether {engine} is wsgi or asgi")
     if not engines:
         raise WordsError("the registry of servers is empty")
-    return Servers(engines, aliases, interfaces, refused)
+    return Servers(engines, aliases, interfaces, refused, tuning)
 
 
 def check_server(value: str, servers: Servers, command: str = COMMAND) -> list[str]:

@@ -52,43 +52,72 @@ def cast(word: Word, value: Any, command: str = COMMAND) -> Any:
     Raises:
         WordsError: with the sentence to show. Values of a secret word are never in it.
     """
+    if word.environment:
+        return _cast_environment(word, value, command)
     return _CASTS[word.type](word, value, command)
 
 
 def try_word(word: Word, command: str) -> str:
     """Return the end of a sentence that types the command with the word's example."""
-    if word.example is None or isinstance(word.example, (list, dict)):
+    untypable = (list, dict, bool) if word.native else (list, dict)
+    if word.example is None or word.secret or isinstance(word.example, untypable):
         return ""
     return f" Try: {command} -e {word.name}={show(word.example)}"
 
 
+def _is(word: Word, value: Any) -> str:
+    """Return the beginning of a sentence; a secret's value is never in it."""
+    return (
+        f"{word.name} has a wrong value (it is secret and not shown)"
+        if word.secret
+        else f"{word.name} is {show(value)}"
+    )
+
+
+def _refused(word: Word, value: Any, command: str) -> WordsError:
+    return WordsError(f"{_is(word, value)}; it must be {word.allowed}.{try_word(word, command)}")
+
+
+def _within(word: Word, number: float) -> bool:
+    low, high = word.minimum, word.maximum
+    return (low is None or number >= low) and (high is None or number <= high)
+
+
 def _cast_int(word: Word, value: Any, command: str) -> int:
-    number: int | None = None
     text = _scalar(value)
     if text is not None and not isinstance(value, float) and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text):
         number = int(text)
-    low, high = word.minimum, word.maximum
-    if number is None or (low is not None and number < low) or (high is not None and number > high):
-        unit = f" of {word.unit}" if word.unit else ""
-        limits = f" from {low} to {high}" if low is not None and high is not None else ""
-        raise WordsError(
-            f"{word.name} is {show(value)}; it must be a whole number{unit}{limits}.{try_word(word, command)}"
-        )
-    return number
+        if _within(word, number):
+            return number
+    raise _refused(word, value, command)
+
+
+def _cast_float(word: Word, value: Any, command: str) -> float:
+    text = _scalar(value)
+    if text is not None and re.fullmatch(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\s*", text):
+        number = float(text)
+        if _within(word, number):
+            return number
+    raise _refused(word, value, command)
 
 
 def _cast_bool(word: Word, value: Any, command: str) -> bool:
+    if word.native and not isinstance(value, bool):
+        if show(value).lower() in TRUE + FALSE:
+            written = f"as JSON, -e '{json.dumps({word.name: show(value).lower() in TRUE})}', or YAML"
+            raise WordsError(f"{_is(word, value)} as text, which would count as true; write true or false {written}.")
+        raise _refused(word, value, command)
     text = show(value).lower() if isinstance(value, (bool, int, str)) else ""
     if text in TRUE or text in FALSE:
         return text in TRUE
-    raise WordsError(f"{word.name} is {show(value)}; it must be true or false.{try_word(word, command)}")
+    raise _refused(word, value, command)
 
 
 def _cast_str(word: Word, value: Any, command: str) -> str:
     text = _scalar(value)
     if text is None:
-        raise WordsError(f"{word.name} is {show(value)}; it must be text.{try_word(word, command)}")
-    _check_text(word, text, f"{word.name} is {show(text)}", command)
+        raise WordsError(f"{_is(word, value)}; it must be text.{try_word(word, command)}")
+    _check_text(word, text, _is(word, text), command)
     return text
 
 
@@ -107,22 +136,44 @@ def _check_text(word: Word, text: str, subject: str, command: str) -> None:
         raise WordsError(f"{subject}, a name that the system uses itself; choose another.{try_word(word, command)}")
 
 
-def _cast_list(word: Word, value: Any, command: str) -> list[str]:
-    if isinstance(value, str):
+def _cast_list(word: Word, value: Any, command: str) -> list[Any]:
+    if isinstance(value, str) and not word.native:
         value = _from_text(value)
     if not isinstance(value, (list, tuple)):
-        raise WordsError(f"{word.name} is {show(value)}; it must be a list, as in {_as_json(word)}")
-    result = []
+        raise WordsError(f"{_is(word, value)}; it must be a list, as in {_as_json(word)}")
+    result: list[Any] = []
     for item in value:
+        holds = _is(word, item) if word.secret else f"{word.name} holds {show(item)}"
+        if word.elements == "dict":
+            if not isinstance(item, Mapping):
+                raise WordsError(f"{holds}; each element must be a dictionary.")
+            result.append(_cast_mapping(word, item, command))
+            continue
         text = _scalar(item)
         if text is None:
-            raise WordsError(f"{word.name} holds {show(item)}; each element must be text, as in {_as_json(word)}")
-        _check_text(word, text, f"{word.name} holds {show(text)}", command)
+            raise WordsError(f"{holds}; each element must be text, as in {_as_json(word)}")
+        _check_text(word, text, holds, command)
         result.append(text)
     return result
 
 
-def _cast_dict(word: Word, value: Any, command: str) -> dict[str, str]:
+def _cast_mapping(word: Word, value: Any, command: str) -> dict[str, Any]:
+    """Check a dictionary, and its keys where they are declared."""
+    if not isinstance(value, Mapping):
+        raise WordsError(f"{_is(word, value)}; it must be {word.allowed}, as in {_as_json(word)}")
+    for key in value:
+        if not isinstance(key, str) or (word.options and key not in word.options):
+            keys = f"one of: {', '.join(word.options)}" if word.options else "text"
+            raise WordsError(f"{word.name} has the key {show(key)}; a key must be {keys}.")
+    for key, option in word.options.items():
+        if key in value:
+            cast(option, value[key], command)
+        elif option.required:
+            raise WordsError(f"{word.name} lacks the key {key}, {option.allowed}.")
+    return dict(value)
+
+
+def _cast_environment(word: Word, value: Any, command: str) -> dict[str, str]:
     """Check environment variables; only their names may reach a message."""
     # no text: a secret is not in the result, so the playbook reads the variable itself, as it was given
     if not isinstance(value, Mapping):
@@ -158,14 +209,20 @@ def _from_text(text: str) -> Any:
 
 
 def _as_json(word: Word) -> str:
-    return f"-e '{json.dumps({word.name: word.example})}'"
+    """Return the option of the command line that gives the example, or something of the right kind."""
+    example = word.example or word.default
+    if not isinstance(example, (list, dict)):
+        example = ["..."] if word.type == "list" else {"...": "..."}
+    return f"-e '{json.dumps({word.name: example})}'"
 
 
 _CASTS: dict[str, Callable[[Word, Any, str], Any]] = {
     "str": _cast_str,
     "path": _cast_str,
     "int": _cast_int,
+    "float": _cast_float,
     "bool": _cast_bool,
     "list": _cast_list,
-    "dict": _cast_dict,
+    "dict": _cast_mapping,
+    "raw": lambda _word, value, _command: value,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ansible_collections.asgiway.django.plugins.plugin_utils.cross import check_effect, check_pairs, check_slots
 from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import (
     COMMAND,
     Spec,
@@ -15,29 +16,41 @@ from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import 
     WordsError,
     parse_spec,
 )
-from ansible_collections.asgiway.django.plugins.plugin_utils.names import check_extra, check_inventory, role_variables
+from ansible_collections.asgiway.django.plugins.plugin_utils.names import check_extra, check_inventory
 from ansible_collections.asgiway.django.plugins.plugin_utils.project_path import check_path
+from ansible_collections.asgiway.django.plugins.plugin_utils.role_specs import (
+    Roles,
+    check_agreement,
+    check_roles,
+    read_roles,
+)
 from ansible_collections.asgiway.django.plugins.plugin_utils.server_word import Servers, check_server, parse_servers
 from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import one_slip, suggest
 from ansible_collections.asgiway.django.plugins.plugin_utils.values import cast, show, try_word
 
 __all__ = [
     "COMMAND",
+    "Roles",
     "Servers",
     "Spec",
     "Word",
     "WordsError",
     "cast",
     "check",
+    "check_agreement",
+    "check_effect",
     "check_extra",
     "check_inventory",
+    "check_pairs",
     "check_path",
+    "check_roles",
     "check_server",
+    "check_slots",
     "message",
     "one_slip",
     "parse_servers",
     "parse_spec",
-    "role_variables",
+    "read_roles",
     "show",
     "suggest",
 ]
@@ -75,10 +88,11 @@ def check(
         try:
             if value is None:
                 raise WordsError(f"{name} is not set.{try_word(word, command)}")
-            words[name] = cast(word, value, command)
+            value = cast(word, value, command)
             if name == "server":
-                check_server(words[name], servers, command)
-            elif name == "app_path":
+                check_server(value, servers, command)
+            words[name] = value
+            if name == "app_path":
                 words[name] = check_path(words[name], start, str(given.get("app_settings") or ""), command)
         except WordsError as error:
             errors.append(str(error))

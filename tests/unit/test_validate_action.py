@@ -40,11 +40,12 @@ def play(tmp_path: Path) -> Callable[..., Run]:
     for name in ("settings", "wsgi", "asgi"):
         (project / f"config/{name}.py").touch()
     target = tmp_path / "result.json"
+    role = {"role": "asgiway.django.validate", "vars": {"validate_servers": SERVERS}}
     play = {
         "hosts": "all",
         "gather_facts": False,
         "connection": "ssh",  # to a host that does not exist: no connection may be made
-        "roles": [{"role": "asgiway.django.validate", "vars": {"validate_servers": SERVERS}}],
+        "roles": [role],
         "tasks": [
             {
                 "name": "Keep the result",
@@ -55,9 +56,10 @@ def play(tmp_path: Path) -> Callable[..., Run]:
             }
         ],
     }
-    (tmp_path / "play.yml").write_text(json.dumps([play]))
 
-    def run(*options: str, inventory: dict[str, Any] | None = None) -> Run:
+    def run(*options: str, inventory: dict[str, Any] | None = None, **variables: Any) -> Run:
+        role["vars"] = {"validate_servers": SERVERS, **variables}
+        (tmp_path / "play.yml").write_text(json.dumps([play]))
         hosts = {"all": {"hosts": {"nowhere.invalid": {"app_name": "shop", "app_path": "shop", **(inventory or {})}}}}
         (tmp_path / "hosts.yml").write_text(json.dumps(hosts))
         target.unlink(missing_ok=True)
@@ -79,7 +81,7 @@ def play(tmp_path: Path) -> Callable[..., Run]:
 
 def test_good_words_come_back_and_secrets_do_not(play: Callable[..., Run], tmp_path: Path) -> None:
     run = play(
-        *("--check", "-vvv", "-e", "workers=2", "-e", "keep_data=yes", "-e", "server=gunicorn+daphne"),
+        *("--check", "-vvv", "-e", "workers=2", "-e", "settings_overlay=no", "-e", "server=gunicorn+daphne"),
         inventory={
             "app_env": {"PASSWORD": "{{ 'hunter' ~ 2 }}"},
             "app_domain": "{{ app_name }}.example.com",
@@ -89,7 +91,7 @@ def test_good_words_come_back_and_secrets_do_not(play: Callable[..., Run], tmp_p
     assert run.code == 0, run.output
     assert "hunter2" not in run.output
     words = run.result["words"]
-    assert (words["workers"], words["keep_data"], words["app_domain"]) == (2, True, "shop.example.com")
+    assert (words["workers"], words["settings_overlay"], words["app_domain"]) == (2, False, "shop.example.com")
     assert words["app_path"] == str(tmp_path / "shop")
     assert "app_env" not in words
     assert run.result["engines"] == ["gunicorn", "daphne"]
@@ -176,7 +178,7 @@ def test_a_vault_that_cannot_be_opened_is_named(play: Callable[..., Run], tmp_pa
 
 
 def test_ignored_words_are_not_looked_at(play: Callable[..., Run]) -> None:
-    run = play("-e", '{"validate_ignore": ["app_path", "server"]}', "-e", "app_path=no", "-e", "server=no")
+    run = play("-e", "app_path=no", "-e", "server=no", validate_ignore=["app_path", "server"])
     assert run.code == 0, run.output
     assert (run.result["words"]["app_path"], run.result["engines"], run.result["project"]) == (None, [], {})
 

@@ -493,20 +493,6 @@ def test_a_renamed_word_says_its_new_name() -> None:
     assert words.check_inventory(["port"], spec, ROLES, [])[0] == expected
 
 
-def test_role_variables_are_the_keys_of_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / "nginx/defaults").mkdir(parents=True)
-    (tmp_path / "nginx/defaults/main.yml").write_text("---\n# note: x\nnginx_port: 80\nnginx_map:\n  inner: 1\n")
-    (tmp_path / "app_server/defaults/main").mkdir(parents=True)
-    (tmp_path / "app_server/defaults/main/a.yml").write_text("app_server_a: !vault |\n  x\n")
-    (tmp_path / "app_server/defaults/main/b.yml").write_text('app_server_b: "{{ x }}"\n__app_server_c: 1\n')
-    assert words.role_variables(str(tmp_path)) == {
-        "nginx": {"nginx_port", "nginx_map"},
-        "app_server": {"app_server_a", "app_server_b"},
-    }
-    with pytest.raises(words.WordsError, match="cannot be read"):
-        words.role_variables(str(tmp_path / "none"))
-
-
 # --- all of it
 
 

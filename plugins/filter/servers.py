@@ -6,8 +6,8 @@ DOCUMENTATION = r"""
 name: servers
 short_description: Filters around the registry of servers
 description:
-  - C(engine_entries) checks and completes the registry, C(server_groups) expands a server word into process groups,
-    C(command_line) writes an argv for a process manager,
+  - C(with_own) lays an inventory's entries over the kit's, C(engine_entries) checks and completes the registry,
+    C(server_groups) expands a server word into process groups, C(command_line) writes an argv for a process manager,
     C(env_file) writes variables for systemd and sh alike, C(socket_links) spreads processes over a fixed set of names,
     C(retired) chooses the releases to remove, C(database_connections) adds up what processes may open.
 """
@@ -48,5 +48,6 @@ class FilterModule:
             "server_groups",
             "socket_links",
             "units",
+            "with_own",
         )
         return {name: _reported(getattr(servers, name)) for name in names}

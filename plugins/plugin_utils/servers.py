@@ -2,75 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
 import shlex
-import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Group = dict[str, Any]
-Entry = dict[str, Any]
+from ansible_collections.asgiway.django.plugins.plugin_utils.registry import engine_entries, with_own
 
-WHERE = "its keys are explained in roles/app_server/defaults/main/engines.yml"
-CHOICES = {"interface": ("wsgi", "asgi"), "scale": ("instances", "workers")}
-# what an entry need not say
-OPTIONAL: Entry = {
-    "packages": [],
-    "tuning": {},
-    "grace": 10,  # seconds
-    "stop_signal": "TERM",
-    "environment": {},
-    "unit": {},
-    "relax": {},
-    "believes": [],
-    "close_code": 1012,
-    "about": "",
-    "docs": "",
-    "facts": {},
-}
+__all__ = [
+    "cause",
+    "command_line",
+    "default_workers",
+    "engine_entries",
+    "env_file",
+    "group_sockets",
+    "process_groups",
+    "release_id",
+    "retired",
+    "server_groups",
+    "socket_links",
+    "units",
+    "with_own",
+]
+
+Group = dict[str, Any]
 
 # Half of the memory, because two releases run side by side while one replaces the other; a Django process of middling
 # size takes 100 MiB (the sample's 28 to 54, docs/servers.md).
 MEMORY_SHARE = 0.5
 PROCESS_MIB = 100
-
-
-def engine_entries(engines: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:
-    """Check the registry's entries, which may be somebody's own, and complete them.
-
-    Raises:
-        ValueError: one sentence about the first entry that cannot work.
-    """
-    return {str(name): _entry(str(name), entry) for name, entry in engines.items()}
-
-
-def _entry(name: str, entry: Any) -> Entry:
-    if not isinstance(entry, Mapping):
-        raise ValueError(f"the engine {name} must be a dictionary; {WHERE}")
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
-        raise ValueError(f"{name} cannot name an engine; letters, digits, _ . and - can, the first a letter")
-    known = [*CHOICES, "argv", *OPTIONAL]
-    for key in entry:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            meant = f"; did you mean {near[0]}?" if near else f"; {WHERE}"
-            raise ValueError(f"the engine {name} has the key {key}, which nothing reads{meant}")
-    for key, choices in CHOICES.items():
-        if entry.get(key) not in choices:
-            said = f"says {key}: {entry[key]}" if key in entry else f"lacks {key}"
-            raise ValueError(f"the engine {name} {said}; it must be {' or '.join(choices)}")
-    argv = entry.get("argv")
-    if not isinstance(argv, Sequence) or isinstance(argv, str) or not argv:
-        raise ValueError(f"the engine {name} needs argv, the list of its command's words; {WHERE}")
-    for placeholder, why in (("{socket}", "where it listens"), ("{app}", "what it serves")):
-        if not any(placeholder in str(word) for word in argv):
-            raise ValueError(f"argv of the engine {name} has no {placeholder}, {why}; {WHERE}")
-    if f"SIG{entry.get('stop_signal', 'TERM')}" not in signal.Signals.__members__:
-        raise ValueError(f"the engine {name} says stop_signal: {entry['stop_signal']}; it must be a name such as TERM")
-    return {**OPTIONAL, **entry}
 
 
 def server_groups(
@@ -184,12 +146,16 @@ def command_line(argv: Sequence[str], manager: str) -> str:
     supervisor expands %(name)s and splits with shlex. `{instance}` becomes the number of the process.
 
     Raises:
-        ValueError: for a manager other than systemd or supervisor.
+        ValueError: for a manager other than systemd or supervisor, and for a line break under supervisor.
     """
     if manager == "systemd":
         return " ".join(_systemd_word(part) for part in argv).replace("{instance}", "%i")
     if manager == "supervisor":
-        return shlex.join(part.replace("%", "%%") for part in argv).replace("{instance}", "%(process_num)d")
+        if any("\n" in part for part in argv):
+            raise ValueError("supervisor cannot pass an argument with a line break")
+        line = shlex.join(part.replace("%", "%%") for part in argv).replace("{instance}", "%(process_num)d")
+        # its parser takes ; and # after a blank for a comment even inside of quotes, so these end and begin again
+        return re.sub(r"(\s)(?=[;#])", r"\1''", line)
     raise ValueError(f"{manager} is not a process manager. One of: systemd, supervisor")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.asgiway.django.plugins.plugin_utils import servers
+from ansible_collections.asgiway.django.plugins.plugin_utils import registry, servers
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -151,21 +151,21 @@ def test_an_entry_of_ones_own_says_three_things_and_gets_the_rest() -> None:
             {"enviroment": {}},
             "the engine own has the key enviroment, which nothing reads; did you mean environment?",
         ),
-        ("own", {"zzz": 1}, f"the engine own has the key zzz, which nothing reads; {servers.WHERE}"),
+        ("own", {"zzz": 1}, f"the engine own has the key zzz, which nothing reads; {registry.WHERE}"),
         (
             "own",
             {"argv": "own {socket}"},
-            f"the engine own needs argv, the list of its command's words; {servers.WHERE}",
+            f"the engine own needs argv, the list of its command's words; {registry.WHERE}",
         ),
         (
             "own",
             {"argv": ["own", "{app}"]},
-            f"argv of the engine own has no {{socket}}, where it listens; {servers.WHERE}",
+            f"argv of the engine own has no {{socket}}, where it listens; {registry.WHERE}",
         ),
         (
             "own",
             {"argv": ["own", "{socket}"]},
-            f"argv of the engine own has no {{app}}, what it serves; {servers.WHERE}",
+            f"argv of the engine own has no {{app}}, what it serves; {registry.WHERE}",
         ),
         ("own", {"stop_signal": "STOPIT"}, "the engine own says stop_signal: STOPIT; it must be a name such as TERM"),
         ("a+b", {}, "a+b cannot name an engine; letters, digits, _ . and - can, the first a letter"),
@@ -277,6 +277,7 @@ def test_systemd_reads_back_every_word(argv: list[str]) -> None:
 @example(ODD_WORDS)
 @given(WORDS)
 def test_supervisor_reads_back_every_word(argv: list[str]) -> None:
+    argv = [word.replace("\n", " ") for word in argv]  # which it refuses
     line = servers.command_line(argv, "supervisor")
     assert shlex.split(line % {"process_num": 1}) == argv
 

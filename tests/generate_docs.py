@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.asgiway.django.plugins.plugin_utils import guide
+from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import Word
 from traffic.seen import Figures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -156,19 +158,38 @@ def matrix() -> str:
     return table(head, rows)
 
 
+def _declared(word: Word) -> list[str]:
+    """Return name, default, what is allowed, meaning and example of a word or a variable."""
+    default = "required" if word.required else "" if word.default is None else f"`{guide.written(word.default)}`"
+    example = f"`{guide.written(word.example)}`" if word.example is not None else ""
+    return [f"`{word.name}`", default, word.allowed, word.description, example]
+
+
 def words() -> str:
-    """Return the users' words."""
-    main = _load("playbooks/deploy.meta.yml")["argument_specs"]["main"]
-    rows = []
-    for name, option in main["options"].items():
-        limits = main["constraints"].get(name, {})
-        allowed = limits.get("meaning") or _kind(option)
-        if "min" in limits:
-            allowed = f"{limits['min']} to {limits['max']} {limits.get('unit', '')}".strip()
-        example = option["example"]
-        shown = example if isinstance(example, str) else json.dumps(example)
-        rows.append([f"`{name}`", _value(option), allowed, option["description"], f"`{shown}`"])
-    return table(["word", "default", "allowed", "meaning", "example"], rows)
+    """Return the users' words, group by group."""
+    known = guide.read_guide(ROOT)
+    parts = []
+    for head, names in known.spec.groups.items():
+        rows = [_declared(known.spec.words[name]) for name in names]
+        parts.append(f"### {head}\n\n{table(['word', 'default', 'allowed', 'meaning', 'example'], rows)}")
+    return "\n" + "\n".join(parts) + "\n"
+
+
+def role_variables() -> str:
+    """Return the variables of all roles, those that an inventory may set first."""
+    known = guide.read_guide(ROOT)
+    parts = []
+    for role, spec in known.roles.specs.items():
+        free = [_declared(word) for name, word in spec.words.items() if name not in known.roles.wired]
+        wired = [
+            f"`{name}`" + (f" ({', '.join(f'`{source}`' for source in sources)})" if sources else "")
+            for name, sources in known.roles.wired.items()
+            if name in spec.words
+        ]
+        shown = table(["variable", "default", "allowed", "meaning", "example"], free)
+        more = f"\nSet by the playbooks: {', '.join(wired)}.\n" if wired else ""
+        parts.append(f"### {role}\n\n{shown}{more}")
+    return "\n" + "\n".join(parts) + "\n"
 
 
 def _seen_by_visitors(wanted: Callable[[str], bool], head: str, name: Callable[[Mapping[str, Any]], str]) -> str:
@@ -196,6 +217,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "own_engine": own_engine,
     "matrix": matrix,
     "words": words,
+    "role_variables": role_variables,
     "traffic": traffic,
     "events": events,
 }

@@ -186,11 +186,9 @@ def _about_command(name: str, guide: Guide, width: int) -> str:
     text = textwrap.indent(guide.commands[name], "  ")
     only = [word.name for word in guide.spec.words.values() if word.only == name]
     more = f"\n  Words of its own: {', '.join(only)}\n" if only else ""
-    usage = (
-        ""
-        if name in OTHER
-        else f"\n  ./asgiway {name} -i INVENTORY [-e WORD=VALUE ...] [options of ansible-playbook]\n"
-    )
+    usage = f"\n  ./asgiway {name} -i INVENTORY [-e WORD=VALUE ...] [options of ansible-playbook]\n"
+    if "./asgiway " in guide.commands[name]:  # what types the command says it better
+        usage = ""
     return f"{name}: a command\n\n{text}\n{usage}{more}"
 
 

@@ -30,6 +30,7 @@ class Word:
     unit: str = ""
     pattern: str = ""
     meaning: str = ""
+    format: str = ""  # network
     reserved: frozenset[str] = frozenset()
     secret: bool = False
     elements: str = "str"
@@ -150,6 +151,7 @@ def _word(name: str, option: Mapping[str, Any], constraint: Mapping[str, Any], *
         unit=str(constraint.get("unit", "")),
         pattern=str(constraint.get("pattern", "")),
         meaning=str(constraint.get("meaning", "")),
+        format=str(constraint.get("format", "")),
         reserved=frozenset(str(value) for value in constraint.get("reserved", ())),
         secret=bool(option.get("no_log", False)),
         elements=str(option.get("elements", "str")),

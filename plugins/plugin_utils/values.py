@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -85,8 +86,8 @@ def _within(word: Word, number: float) -> bool:
 
 def _cast_int(word: Word, value: Any, command: str) -> int:
     text = _scalar(value)
-    if text is not None and not isinstance(value, float) and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text):
-        number = int(text)
+    if text is not None and not isinstance(value, float) and re.fullmatch("[+-]?[0-9]{1,18}", text.strip()):
+        number = int(text.strip())  # int() itself strips less: no \x1f
         if _within(word, number):
             return number
     raise _refused(word, value, command)
@@ -94,8 +95,8 @@ def _cast_int(word: Word, value: Any, command: str) -> int:
 
 def _cast_float(word: Word, value: Any, command: str) -> float:
     text = _scalar(value)
-    if text is not None and re.fullmatch(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\s*", text):
-        number = float(text)
+    if text is not None and re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", text.strip()):
+        number = float(text.strip())
         if _within(word, number):
             return number
     raise _refused(word, value, command)
@@ -130,10 +131,19 @@ def _check_text(word: Word, text: str, subject: str, command: str) -> None:
         raise WordsError(f"{subject}{meant} {one} of: {', '.join(word.choices)}.{example}")
     if any(ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) < 0xE000 for char in text):
         raise WordsError(f"{subject}; it must be one line of text without control characters.{try_word(word, command)}")
-    if word.pattern and not re.fullmatch(word.pattern, text, re.ASCII):
+    wrong = word.pattern and not re.fullmatch(word.pattern, text, re.ASCII)
+    if wrong or (word.format == "network" and not _is_network(text)):
         raise WordsError(f"{subject}; it must be {word.meaning or word.pattern}.{try_word(word, command)}")
     if text in word.reserved:
         raise WordsError(f"{subject}, a name that the system uses itself; choose another.{try_word(word, command)}")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        # an IPv6 scope (fe80::1%eth0) is nothing that nginx knows
+        return bool(ipaddress.ip_network(text, strict=False)) and "%" not in text
+    except ValueError:
+        return False
 
 
 def _cast_list(word: Word, value: Any, command: str) -> list[Any]:

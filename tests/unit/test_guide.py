@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -130,6 +131,10 @@ def test_the_lookup_says_the_same() -> None:
 
 
 def test_the_launcher_prints_it_and_fails_for_an_unknown_name(tmp_path: Path) -> None:
+    made_from = (ROOT / ".venv/.made-from").read_text()
+    stale = hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest()[:16] not in made_from
+    assert not stale, "the launcher would make .venv anew beneath this run; start with ./asgiway test unit"
+
     def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [ROOT / "asgiway", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120

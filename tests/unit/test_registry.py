@@ -21,7 +21,7 @@ ENTRY: dict[str, Any] = {
     "scale": "workers",
     "argv": ["{venv}/bin/own", "{socket}", "{args}", "{app}"],
 }
-quick = settings(max_examples=150, deadline=None, database=None)
+quick = settings(max_examples=60, deadline=None, database=None)
 
 scalars = (
     st.none() | st.booleans() | st.integers(-5, 5000) | st.floats() | TEXT | st.sampled_from(["TERM", "INT", "\n"])

@@ -147,12 +147,11 @@ def _is_network(text: str) -> bool:
 
 
 def _cast_list(word: Word, value: Any, command: str) -> list[Any]:
-    if isinstance(value, str) and not word.native:
-        value = _from_text(value)
-    if not isinstance(value, (list, tuple)):
+    items = _from_text(value) if isinstance(value, str) and not word.native else value
+    if not isinstance(items, (list, tuple)):
         raise WordsError(f"{_is(word, value)}; it must be a list, as in {_as_json(word)}")
     result: list[Any] = []
-    for item in value:
+    for item in items:
         holds = _is(word, item) if word.secret else f"{word.name} holds {show(item)}"
         if word.elements == "dict":
             if not isinstance(item, Mapping):

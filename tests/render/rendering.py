@@ -122,6 +122,8 @@ def _variables(server: str, manager: str, scratch: Path) -> dict[str, Any]:
             "dns": {"nameservers": NAMESERVERS.get(server, ["192.0.2.53"])},
         },
         "release_id": RELEASE,
+        "own_words": ["release_id", "nginx_ipv6"],  # which a deploy works out
+        "host_log_dir": str(scratch),
         "app_server_log_dir": str(scratch),
         "nginx_log_dir": str(scratch),
         "nginx_ipv6": _ipv6(),

@@ -28,10 +28,16 @@ def check_pairs(spec: Spec, words: Mapping[str, Any], given: Collection[str]) ->
         )
     ports: dict[int, str] = {}
     for name in spec.words:
+        if name == "https_port" and words.get("tls") in (None, "none"):
+            continue  # nobody listens there
         if re.fullmatch(r"https?\w*_port", name) and words.get(name) is not None:
             first = ports.setdefault(words[name], name)
             if first != name:
                 errors.append(f"{first} and {name} are both {words[name]}; nginx needs a port for each")
+    if words.get("database") == "postgresql" and words.get("database_url"):
+        errors.append(
+            "database is postgresql, which is a database on this host, and database_url names another; leave one out"
+        )
     names = [*([words["app_domain"]] if words.get("app_domain") else []), *(words.get("app_domain_aliases") or [])]
     folded = [name.lower() for name in names]
     errors += [

@@ -61,7 +61,10 @@ def _variable(value: Any) -> bool:
 
 
 def _exception(value: Any) -> bool:
-    return isinstance(value, Mapping) and {*value} == {"value", "reason"} and all(map(_systemd, value.values()))
+    """Tell whether it is an exception of the sandbox; a list of values is a line for each."""
+    if not isinstance(value, Mapping) or {*value} != {"value", "reason"}:
+        return False
+    return (_systemd(value["value"]) or _texts(value["value"])) and _text(value["reason"])
 
 
 CONTROL = r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]"

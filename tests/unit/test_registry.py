@@ -141,6 +141,11 @@ def test_a_key_of_the_wrong_kind_is_a_sentence(key: str, value: Any, said: str) 
         registry.engine_entries({"own": {**ENTRY, key: value}})
 
 
+def test_an_exception_of_the_sandbox_may_be_several_lines() -> None:
+    relax = {"SystemCallFilter": {"value": ["@system-service", "~@privileged"], "reason": "it needs them"}}
+    assert registry.engine_entries({"own": {**ENTRY, "relax": relax}})["own"]["relax"] == relax
+
+
 @pytest.mark.parametrize("word", ["a ;b", "a #b", "; x", "#", " ;;", "\t#", "a' ;\"", "%(x)s ;"])
 def test_supervisor_takes_no_part_of_a_command_for_a_comment(word: str) -> None:
     assert as_supervisor_reads(servers.command_line(["run", word, "b"], "supervisor")) == ["run", word, "b"]

@@ -215,7 +215,9 @@ def test_words_that_contradict_each_other(extra: dict[str, Any], expected: str) 
             "host_user": "web",
             "release_user": "web",
             "app_server_user": "web",
+            "postgresql_user": "web",
         },
+        {"http_port": 443},  # without TLS nobody listens on https_port
     ],
 )
 def test_words_that_fit_each_other(extra: dict[str, Any]) -> None:
@@ -236,9 +238,10 @@ def test_a_word_for_one_command_counts_there() -> None:
 
 def test_two_ports_of_nginx_are_two_numbers() -> None:
     spec = words.Spec({name: words.Word(name, "int") for name in ("http_port", "https_port", "redis_port")})
-    same = {"http_port": 443, "https_port": 443, "redis_port": 443}
+    same = {"http_port": 443, "https_port": 443, "redis_port": 443, "tls": "selfsigned"}
     assert words.check_pairs(spec, same, same) == ["http_port and https_port are both 443; nginx needs a port for each"]
-    assert words.check_pairs(spec, {"http_port": 80, "https_port": 443}, same) == []
+    assert words.check_pairs(spec, {**same, "tls": "none"}, same) == []
+    assert words.check_pairs(spec, {**same, "http_port": 80}, same) == []
 
 
 def test_every_word_is_in_one_group() -> None:

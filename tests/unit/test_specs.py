@@ -187,7 +187,9 @@ def test_one_address_cannot_hold_every_thread() -> None:
 
 def test_no_filter_whose_order_changes_from_run_to_run() -> None:
     """Ansible's set filters give strings in the order of their hashes: a release would get another name in each run."""
-    files = [path for name in ("roles", "playbooks", "templates") for path in (ROOT / name).rglob("*") if path.is_file()]
+    files = [
+        path for name in ("roles", "playbooks", "templates") for path in (ROOT / name).rglob("*") if path.is_file()
+    ]
     named = re.compile(r"\|\s*(difference|union|intersect|symmetric_difference)\b")
     found = [f"{path.relative_to(ROOT)}: {match[0]}" for path in files for match in named.finditer(path.read_text())]
     assert found == []

@@ -22,7 +22,7 @@ ALLOWED = {"server": [*SERVERS["engines"], *SERVERS["aliases"]], "app_path": ["d
 def parts_of(word: words.Word, value: Any) -> list[str]:
     """Return what a sentence about this value must hold: the value as far as it may be shown, and what is allowed."""
     if word.secret:
-        return ["must be text or a number"]
+        return [word.meaning or "must be text or a number"]
     inner = (
         next(iter(value.values() if isinstance(value, dict) else value)) if isinstance(value, (dict, list)) else value
     )
@@ -67,7 +67,7 @@ def test_every_number_has_limits() -> None:
 
 
 def test_every_text_says_what_it_may_hold() -> None:
-    free = {"server", "app_path", "app_server_name", "release_server", "release_bad"}
+    free = {"server", "app_path", "tls_certificate", "tls_key", "app_server_name", "release_server", "release_bad"}
     assert {
         name
         for name, word in DECLARED.items()
@@ -115,6 +115,6 @@ def test_the_words_behind_a_variable_are_named() -> None:
     assert ROLES.wired["app_server_manager"] == ("process_manager",)
     assert ROLES.wired["nginx_server_names"] == ("app_domain", "app_domain_aliases")
     assert ROLES.wired["release_settings"] == ("app_settings",)
-    assert ROLES.wired["release_env"] == ("channel_layer", "app_env")
+    assert ROLES.wired["release_migrate_databases"] == ("migrate_databases",)
     assert ROLES.wired["release_event"] == ()
     assert "nginx_request_timeout" not in ROLES.wired

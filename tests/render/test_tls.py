@@ -92,7 +92,9 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Cas
                 **chosen,
                 "__nginx_said": {"stderr": said},
                 "__tls_written": {"checksum": "0"},
+                **dict.fromkeys(("host_root", "release_root", "app_server_root"), str(scratch)),
                 "nginx_live_dir": str(scratch / "live"),
+                "nginx_static_root": str(scratch / "static"),
             }
     rendered = rendering.render_sites(scratch, words)
     return {

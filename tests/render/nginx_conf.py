@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 TOKEN = re.compile(r"""\s+|\#[^\n]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[{};]|[^\s{};"'\#][^\s;{]*""", re.DOTALL)
 
@@ -39,8 +40,9 @@ class Directive:
         return headers
 
 
+@cache
 def parse(text: str) -> Directive:
-    """Return the file as one block.
+    """Return the file as one block, to be read only: most servers have the same site.
 
     Raises:
         ValueError: for what is no configuration.

@@ -1,4 +1,4 @@
-"""The certificate and key of `tls=files`, and the words of TLS that must fit together. No Ansible in here.
+"""The files that the words of TLS name, and the words of TLS that must fit together. No Ansible in here.
 
 Every error is one sentence that names the file, what is wrong with it, and what to do.
 """
@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 FILES = ("tls_certificate", "tls_key")
+ACME = ("acme_email", "acme_ca")
+PUBLIC = ".letsencrypt.org/"
 # Mozilla's intermediate profile, and what OpenSSL takes at Debian's security level 2
 RSA_BITS, EC_BITS = 2048, 256
 BROKEN_HASHES = ("md5", "sha1")
@@ -37,7 +39,7 @@ class CertificateError(ValueError):
 def check(
     words: Mapping[str, Any], read: Read, start: str, now: datetime | None = None
 ) -> tuple[dict[str, str], list[str], list[str]]:
-    """Check the words of TLS against each other, and the files of `tls=files`.
+    """Check the words of TLS against each other, and the files of `tls=files` and `tls=acme`.
 
     Args:
         words: the checked words.
@@ -49,9 +51,11 @@ def check(
         The files' absolute paths by word, errors and warnings.
     """
     errors = _pairs(words)
+    if words["tls"] == "acme":
+        return _acme(words, read, start, errors)
     if words["tls"] != "files":
         return {}, errors, []
-    paths = {name: str(Path(start, os.path.expanduser(words[name])).resolve()) for name in FILES if words[name]}  # noqa: PTH111
+    paths = {name: _absolute(words[name], start) for name in FILES if words[name]}
     errors += [
         f"tls=files needs {name}, a PEM file on this machine. Try: -e tls=files -e {name}=shop.pem"
         for name in FILES
@@ -62,10 +66,9 @@ def check(
     texts = {}
     for name, path in paths.items():
         try:
-            texts[name] = read(path)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is no text, or a vault that cannot be opened"
-            errors.append(f"{name} {path} cannot be read: {why}")
+            texts[name] = _text(name, path, read)
+        except CertificateError as error:
+            errors.append(str(error))
     if errors:
         return paths, errors, []
     try:
@@ -78,6 +81,55 @@ def check(
     return paths, wrong, warnings
 
 
+def _absolute(path: str, start: str) -> str:
+    """Return a path of the user's, who may have written ~, as an absolute one."""
+    return str(Path(start, os.path.expanduser(path)).resolve())  # noqa: PTH111
+
+
+def _text(name: str, path: str, read: Read) -> str:
+    """Return the text of a word's file; raises CertificateError when it cannot be read."""
+    try:
+        return read(path)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text, or a vault that cannot be opened"
+        raise CertificateError(f"{name} {path} cannot be read: {why}") from error
+
+
+def _acme(
+    words: Mapping[str, Any], read: Read, start: str, errors: list[str]
+) -> tuple[dict[str, str], list[str], list[str]]:
+    """Return path, errors and warnings of `tls=acme`; the challenge is http-01 (RFC 8555, 8.3), which asks port 80."""
+    for name in [words["app_domain"], *words["app_domain_aliases"]]:
+        if _is_address(name):
+            errors.append(f"tls=acme is for host names, and {name} is an address. Leave it out, or: -e tls=selfsigned")
+        elif PUBLIC in words["acme_directory"] and "." not in name.strip("."):
+            errors.append(
+                f"{name} is no name of the public internet, so Let's Encrypt gives no certificate for it."
+                " Try: -e app_domain=shop.example.com, or -e tls=selfsigned"
+            )
+    paths = {}
+    if words["acme_ca"]:
+        paths["acme_ca"] = path = _absolute(words["acme_ca"], start)
+        try:
+            certificates(_text("acme_ca", path, read), path, "acme_ca")
+        except CertificateError as error:
+            errors.append(str(error))
+    warnings = []
+    if words["http_port"] != 80:
+        warnings.append(
+            f"http_port is {words['http_port']}, and an ACME server asks port 80: something must forward that to it"
+        )
+    return paths, errors, warnings
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def _pairs(words: Mapping[str, Any]) -> list[str]:
     """Return what does not fit together: a word that would be without effect is a mistake."""
     errors = []
@@ -87,29 +139,37 @@ def _pairs(words: Mapping[str, Any]) -> list[str]:
             for name in FILES
             if words[name]
         ]
+    if words["tls"] != "acme":
+        errors += [
+            f"{name} is only for tls=acme, and tls is {words['tls']}. Say tls=acme, too, or leave {name} out"
+            for name in ACME
+            if words[name]
+        ]
     if words["tls"] == "none" and words["hsts_seconds"]:
         errors.append("hsts_seconds is only for a site with TLS, and tls is none. Try: -e hsts_seconds=0")
+    if words["tls"] == "none" and words["http3"]:
+        errors.append("http3 is only for a site with TLS, and tls is none. Try: -e http3=false")
     if words["tls"] != "none" and words["https_port"] == words["http_port"]:
         port = words["http_port"]
         errors.append(f"http_port and https_port are both {port}; a port speaks one of them. Try: -e https_port=443")
     return errors
 
 
-def certificates(text: str, path: str) -> list[x509.Certificate]:
-    """Return the certificates of a PEM text.
+def certificates(text: str, path: str, word: str = "tls_certificate") -> list[x509.Certificate]:
+    """Return the certificates of a PEM text; the word that names its file is for the messages.
 
     Raises:
         CertificateError: when there is none, or one that cannot be read.
     """
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise CertificateError(
-            f"tls_certificate {path} holds no PEM certificate (-----BEGIN CERTIFICATE-----). One in DER is converted"
+            f"{word} {path} holds no PEM certificate (-----BEGIN CERTIFICATE-----). One in DER is converted"
             f" with: openssl x509 -inform der -in {path} -out site.pem"
         )
     try:
         return x509.load_pem_x509_certificates(text.encode())
     except ValueError as error:
-        raise CertificateError(f"tls_certificate {path} is damaged: a certificate in it cannot be read") from error
+        raise CertificateError(f"{word} {path} is damaged: a certificate in it cannot be read") from error
 
 
 def private_key(text: str, path: str) -> PrivateKeyTypes:

@@ -8,6 +8,7 @@ import re
 import socket
 import socketserver
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -26,7 +27,7 @@ from rendering import Rendered
 OLD, NEW = "nginx version: nginx/1.22.1", "nginx version: nginx/1.26.3"
 NAMES = ("shop.example.com", "www.shop.example.com")
 ADDRESS = "127.0.0.1"
-SITES = ("files", "selfsigned", "address")
+SITES = ("files", "selfsigned", "address", "acme")
 # what Mozilla's intermediate profile allows
 PROTOCOLS = ["TLSv1.2", "TLSv1.3"]
 # headers of which the app tells
@@ -57,7 +58,8 @@ class Case:
         """The files in the order in which nginx reads them."""
         names = ("unknown_host_tls.conf.j2", "unknown_host.conf.j2", "site.conf.j2")
         text = "\n".join(self.rendered.files[f"nginx/{name}"] for name in names)
-        return re.sub(r"/etc/asgiway/shop/tls/\w+[.]pem", str(self.certificate), text)
+        text = text.replace("/var/lib/asgiway/acme", str(self.certificate.parent / "acme"))
+        return re.sub(r"/etc/(asgiway/shop/tls|letsencrypt/live/asgiway-shop)/\w+[.]pem", str(self.certificate), text)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,8 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Cas
             "hsts_seconds": 300,
         },
         "address": {"tls": "selfsigned", "app_domain_aliases": [NAMES[1], ADDRESS]},
+        "acme": {"tls": "acme"},
+        "http3": {"tls": "selfsigned", "http3": True, "hsts_seconds": 300, "app_domain_aliases": [NAMES[1], ADDRESS]},
     }
     ports, words = {}, {}
     for kind, own in kinds.items():
@@ -144,7 +148,8 @@ def test_every_block_of_the_port_speaks_the_same_tls(cases: dict[tuple[str, str]
 def test_the_plain_port_only_sends_on(cases: dict[tuple[str, str], Case], kind: str, address: str) -> None:
     case = cases[kind, "new"]
     server = case.server(case.http)
-    (location,) = server.all("location")
+    location = server.all("location")[-1]
+    assert len(server.all("location")) == 1
     assert location.value("return") == f"308 {address.format(case.https)}$request_uri"
     assert not server.all("proxy_pass", deep=True)
 
@@ -154,6 +159,65 @@ def hsts(server: Directive) -> list[str]:
     found = [one.words[2:] for one in server.all("add_header") if one.words[1] == "Strict-Transport-Security"]
     assert len(found) < 2
     return found[0] if found else []
+
+
+def test_the_plain_port_answers_an_acme_server(cases: dict[tuple[str, str], Case]) -> None:
+    case = cases["acme", "new"]
+    challenge, rest = case.server(case.http).all("location")
+    assert challenge.words[1:] == ["^~", "/.well-known/acme-challenge/"]
+    assert challenge.value("root") == "/var/lib/asgiway/acme"
+    assert rest.value("return").startswith("308 ")
+    assert not any("acme-challenge" in str(one.words) for one in case.server(case.https).all("location"))
+
+
+def test_a_renewal_reloads_what_nginx_accepts(cases: dict[tuple[str, str], Case], tmp_path: Path) -> None:
+    hook = tmp_path / "hook"
+    hook.write_text(cases["acme", "new"].rendered.files["tls/reload_nginx.sh.j2"])
+    nginx = tmp_path / "nginx"
+    called = tmp_path / "called"
+
+    def reloads(lineage: str, verdict: int) -> list[str]:
+        called.write_text("")
+        nginx.write_text(f'#!/bin/sh\necho "$*" >>{called}\nexit {verdict}\n')
+        nginx.chmod(0o755)
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "RENEWED_LINEAGE": f"/etc/letsencrypt/live/{lineage}"}
+        subprocess.run(["/bin/sh", hook], env=environment, check=False)
+        return called.read_text().splitlines()
+
+    assert reloads("asgiway-shop", 0) == ["-t -q", "-s reload"]
+    assert reloads("asgiway-shop", 1) == ["-t -q"]
+    assert reloads("asgiway-shop2", 0) == []
+
+
+def quic(server: Directive) -> list[list[str]]:
+    return [one.words[1:] for one in server.all("listen") if "quic" in one.words]
+
+
+def test_http3_is_opt_in_and_opens_its_port_once(cases: dict[tuple[str, str], Case]) -> None:
+    case = cases["http3", "new"]
+    port = str(case.https)
+    site = nginx_conf.parse(case.rendered.files["nginx/site.conf.j2"])
+    listens = [quic(server) for server in site.all("server")]
+    # the plain port, the block for who asks for an address, and the site
+    assert listens == [[], [[port, "quic", "default_server"]], [[port, "quic"]]]
+    opens = nginx_conf.parse(case.rendered.files["nginx/unknown_host_quic.conf.j2"]).all("server")[0]
+    assert quic(opens) == [[port, "quic", "reuseport"]]
+    assert opens.value("ssl_reject_handshake") == "on"
+    assert 'h3=":' not in cases["files", "new"].all
+    assert "quic" not in cases["files", "new"].all
+
+
+def test_every_answer_tells_of_hsts_and_http3(cases: dict[tuple[str, str], Case]) -> None:
+    """For nginx inherits no add_header: each block that sets one sets all of them."""
+    case = cases["http3", "new"]
+    server = case.server(case.https)
+    blocks = [server, *server.all("location", deep=True)]
+    setting = [block for block in blocks if block.all("add_header")]
+    assert len(setting) == 2
+    for block in setting:
+        assert hsts(block) == ["max-age=300", "always"]
+        (alternative,) = [one.words[2:] for one in block.all("add_header") if one.words[1] == "Alt-Svc"]
+        assert alternative == [f'h3=":{case.https}"; ma=86400', "always"]
 
 
 def test_hsts_is_opt_in(cases: dict[tuple[str, str], Case]) -> None:
@@ -222,9 +286,10 @@ def trusting(case: Case) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=case.certificate)
 
 
-def ask(case: Case, name: str | None, host: str) -> http.client.HTTPResponse:
+def ask(case: Case, name: str | None, host: str, path: str = "/") -> http.client.HTTPResponse:
     with connect(case, name) as tls:
-        tls.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Proto: http\r\nConnection: close\r\n\r\n".encode())
+        head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n"
+        tls.sendall(f"{head}X-Forwarded-Proto: http\r\nConnection: close\r\n\r\n".encode())
         answer = http.client.HTTPResponse(tls)
         answer.begin()
         return answer
@@ -257,6 +322,28 @@ def test_one_hsts_at_most(served: Case) -> None:
     answer = ask(served, NAMES[0], NAMES[0])
     wanted = hsts(served.server(served.https))
     assert answer.headers.get_all("Strict-Transport-Security") == (["max-age=300"] if wanted else ["max-age=1"])
+
+
+def test_a_static_file_has_hsts_too(served: Case) -> None:
+    static = served.certificate.parent / "static"
+    static.mkdir(exist_ok=True)
+    wanted = hsts(served.server(served.https))
+    for name in ("app.0123456789ab.css", "app.css"):
+        (static / name).write_text("body {}")
+        answer = ask(served, NAMES[0], NAMES[0], f"/static/{name}")
+        assert (answer.status, answer.headers.get_all("Strict-Transport-Security")) == (200, wanted[:1] or None)
+
+
+def test_an_acme_server_finds_its_challenge(cases: dict[tuple[str, str], Case], app: None, tmp_path: Path) -> None:
+    case = cases["acme", "here"]
+    challenges = case.certificate.parent / "acme/.well-known/acme-challenge"
+    challenges.mkdir(parents=True)
+    (challenges / "token").write_text("token.thumb")
+    with nginx_run.running(case.all, case.rendered.files["nginx/main.conf.j2"], tmp_path, [case.http, case.https]):
+        found = [ask_plain(case, NAMES[1], path=f"/.well-known/acme-challenge/{name}") for name in ("token", "other")]
+        elsewhere = ask_plain(case, NAMES[1], path="/.well-known/security.txt")
+    assert [answer.status for answer in (*found, elsewhere)] == [200, 404, 308]
+    assert found[0].headers["Content-Type"] == "text/plain"
 
 
 def test_the_plain_port_sends_a_visitor_on(served: Case) -> None:

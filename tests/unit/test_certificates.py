@@ -21,6 +21,10 @@ WORDS = {
     "http_port": 80,
     "https_port": 443,
     "hsts_seconds": 0,
+    "acme_email": "",
+    "acme_directory": "https://acme-v02.api.letsencrypt.org/directory",
+    "acme_ca": "",
+    "http3": False,
     "app_domain": "shop.example.com",
     "app_domain_aliases": ["www.shop.example.com"],
 }
@@ -221,6 +225,9 @@ def test_both_files_are_needed() -> None:
     [
         ({"tls": "none"}, "tls_certificate is only for tls=files, and tls is none. Say tls=files, too, or leave"),
         ({"tls": "selfsigned"}, "tls_certificate is only for tls=files, and tls is selfsigned. Say tls=files, too"),
+        ({"tls": "none", "http3": True}, "http3 is only for a site with TLS, and tls is none. Try: -e http3=false"),
+        ({"acme_email": "a@b.c"}, "acme_email is only for tls=acme, and tls is files. Say tls=acme, too, or leave"),
+        ({"acme_ca": "root.pem"}, "acme_ca is only for tls=acme, and tls is files. Say tls=acme, too, or leave"),
         ({"tls": "none", "hsts_seconds": 300}, "hsts_seconds is only for a site with TLS, and tls is none."),
         ({"http_port": 443}, "http_port and https_port are both 443; a port speaks one of them. Try: -e"),
     ],
@@ -274,3 +281,41 @@ def test_what_is_only_doubtful_is_a_warning(judged: Callable[..., Judged]) -> No
     assert judged(ends.pem, ends.key_pem)[1] == [
         f"tls_certificate shop.pem ends in 5 days, on {NOW + timedelta(5):%Y-%m-%d}"
     ]
+
+
+ACME = {**WORDS, "tls": "acme", "tls_certificate": "", "tls_key": ""}
+
+
+def test_acme_takes_names_of_the_internet() -> None:
+    def check(**words: Any) -> list[str]:
+        return certificates.check({**ACME, **words}, lambda path: Path(path).read_text(), "/")[1]
+
+    assert check() == []
+    assert check(app_domain_aliases=["203.0.113.7"]) == [
+        "tls=acme is for host names, and 203.0.113.7 is an address. Leave it out, or: -e tls=selfsigned"
+    ]
+    assert check(app_domain="localhost") == [
+        "localhost is no name of the public internet, so Let's Encrypt gives no certificate for it."
+        " Try: -e app_domain=shop.example.com, or -e tls=selfsigned"
+    ]
+    assert check(app_domain="shop", acme_directory="https://acme.example.com/directory") == []
+
+
+def test_acme_is_asked_on_port_80() -> None:
+    warnings = [certificates.check({**ACME, "http_port": port}, lambda _: "", "/")[2] for port in (80, 8080)]
+    assert warnings == [
+        [],
+        ["http_port is 8080, and an ACME server asks port 80: something must forward that to it"],
+    ]
+
+
+def test_the_authority_of_an_acme_server_is_read(tmp_path: Path) -> None:
+    def check(text: str | None) -> tuple[dict[str, str], list[str], list[str]]:
+        if text is not None:
+            (tmp_path / "root.pem").write_text(text)
+        return certificates.check({**ACME, "acme_ca": "root.pem"}, lambda path: Path(path).read_text(), str(tmp_path))
+
+    path = str(tmp_path / "root.pem")
+    assert check(None)[1] == [f"acme_ca {path} cannot be read: No such file or directory"]
+    assert check("nothing")[1][0].startswith(f"acme_ca {path} holds no PEM certificate")
+    assert check(ROOT.pem) == ({"acme_ca": path}, [], [])

@@ -21,6 +21,7 @@ COLLECTION = "ansible_collections.asgiway.django"
 UNPACKED = CACHE / "unpacked"
 SAMPLE_REQUIREMENTS = ROOT / "sample_app" / "requirements.txt"
 BROWSER_REQUIREMENTS = ("playwright>=1.50,<2",)
+CERTBOT_REQUIREMENTS = ("certbot>=4,<6",)
 REGISTRY = ROOT / "roles" / "app_server" / "defaults" / "main" / "engines.yml"
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
@@ -121,6 +122,27 @@ def redis_server() -> tuple[Path, dict[str, str]]:
     if not server.exists():
         server.symlink_to(program.name)
     return server, {"LD_LIBRARY_PATH": os.pathsep.join(map(str, directories))}
+
+
+def pebble() -> tuple[Path, Path]:
+    """Return Let's Encrypt's ACME server for tests, and the DNS server that comes with it."""
+    programs = _unpack("pebble") / "usr/bin"
+    return programs / "pebble", programs / "pebble-challtestsrv"
+
+
+def certbot() -> Path:
+    """Return a certbot, in a virtual environment that holds nothing else."""
+    wanted = "\n".join([sys.version, *CERTBOT_REQUIREMENTS])
+    venv = CACHE / "certbot" / hashlib.sha256(wanted.encode()).hexdigest()[:12]
+    if not (venv / ".whole").exists():
+        _say("fetching certbot")
+        _run(sys.executable, "-m", "venv", "--clear", venv)
+        try:
+            _run("uv", "pip", "install", "-q", "--python", venv / "bin/python", *CERTBOT_REQUIREMENTS)
+        except MissingError:  # uv does not read pip.conf: where only pip knows the index, pip does it
+            _run(venv / "bin/python", "-m", "pip", "install", "-q", *CERTBOT_REQUIREMENTS)
+        (venv / ".whole").touch()
+    return venv / "bin/certbot"
 
 
 def systemd_analyze() -> Path:

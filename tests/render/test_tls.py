@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import json
+import os
 import re
 import socket
 import socketserver
@@ -20,6 +22,7 @@ import nginx_conf
 import nginx_run
 import pytest
 import rendering
+import tools
 from certificates_made import make
 from nginx_conf import Directive
 from rendering import Rendered
@@ -205,6 +208,30 @@ def test_http3_is_opt_in_and_opens_its_port_once(cases: dict[tuple[str, str], Ca
     assert opens.value("ssl_reject_handshake") == "on"
     assert 'h3=":' not in cases["files", "new"].all
     assert "quic" not in cases["files", "new"].all
+
+
+@pytest.mark.parametrize("built", ["--with-http_v2_module", "--with-http_v2_module --with-http_v3_module"])
+def test_http3_is_refused_where_nginx_has_none(built: str, tmp_path: Path) -> None:
+    nginx = tmp_path / "nginx"
+    nginx.write_text(f"#!/bin/sh\necho 'nginx version: nginx/1.22.1\nconfigure arguments: {built}' >&2\n")
+    nginx.chmod(0o755)
+    role = {"name": "asgiway.django.nginx", "tasks_from": "http3"}
+    tasks = [{"ansible.builtin.include_role": role, "vars": {"nginx_http3": True}}]
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "localhost,", tmp_path / "play.yml"],
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "ANSIBLE_CONFIG": str(tools.ROOT / "ansible.cfg"),
+        },
+        capture_output=True,
+        text=True,
+    )
+    said = " ".join(done.stdout.split())
+    refused = "this host's nginx 1.22.1 is built without HTTP/3; Debian 13's has it. Try: -e http3=false" in said
+    assert (done.returncode == 0, refused) == ((True, False) if "v3" in built else (False, True)), said
 
 
 def test_every_answer_tells_of_hsts_and_http3(cases: dict[tuple[str, str], Case]) -> None:

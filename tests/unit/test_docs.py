@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -64,6 +66,37 @@ def test_a_roles_examples_name_its_variables(path: Path) -> None:
     examples = re.findall(r"```yaml\n(.*?)```", path.read_text(), re.S)
     assert examples and all(yaml.safe_load(example) for example in examples)
     assert set(re.findall(rf"^\s*({role}_\w+):", "\n".join(examples), re.M)) <= options
+
+
+def test_the_vault_that_the_inventory_shows_works(tmp_path: Path) -> None:
+    inventory = tmp_path / "single"
+    shutil.copytree(ROOT / "inventories/single", inventory)
+    directory = inventory / "group_vars/all"
+    main, vault, password = directory / "main.yml", directory / "vault.yml", tmp_path / "password"
+    wanted = re.findall(r"^#     ((?:app_env|database_url): .*)", (directory / "vault.yml.example").read_text(), re.M)
+    assert len(wanted) == 2
+    main.write_text(main.read_text().replace("app_env: {}", "\n".join(wanted)))
+    (directory / "vault.yml.example").rename(vault)
+    password.write_text("a throw-away password\n")
+    opened = ["--vault-password-file", str(password)]
+    subprocess.run(["ansible-vault", "encrypt", *opened, vault], check=True, capture_output=True)
+    assert "change-me" not in vault.read_text()
+    # `ansible-inventory` shows templates as they are written, so a template asks for the values
+    argv = [
+        "ansible",
+        "web1",
+        "-i",
+        inventory,
+        "-c",
+        "local",
+        "-m",
+        "ansible.builtin.debug",
+        "-a",
+        "msg={{ [app_env, database_url] }}",
+    ]
+    done = subprocess.run([*argv, *opened], check=True, capture_output=True, text=True)
+    assert done.stdout.count("change-me") == 2 and "EMAIL_HOST_PASSWORD" in done.stdout
+    assert subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL).returncode != 0
 
 
 def test_the_inventory_to_fill_in_says_only_words() -> None:

@@ -1,0 +1,39 @@
+"""The app's secrets are where they are meant to be, and nowhere else on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Site
+
+SCAN = Path(__file__).parents[3] / "tests/secrets/scan.py"
+
+
+@pytest.fixture
+def leak(host: Any, site: Site) -> Iterator[str]:
+    """Provide a backup such as an editor leaves, which others can read."""
+    path = "/etc/asgiway-leak.conf~"
+    host.check_output("install -m 0644 /etc/asgiway/%s/secret_key %s", site.name, path)
+    yield path
+    host.check_output("rm -f %s", path)
+
+
+def scan(host: Any, site: Site) -> list[str]:
+    """Return where secrets are, and how many were looked for."""
+    return list(host.check_output("python3 -c %s %s", SCAN.read_text(), site.name).splitlines())
+
+
+def test_no_secret_lies_about(host: Any, site: Site) -> None:
+    """Files with backups, command lines, units, the manager's own words and the journal."""
+    *found, summary = scan(host, site)
+    assert found == []
+    assert int(summary.split()[-1]) > 0
+
+
+def test_a_leak_would_be_found(host: Any, site: Site, leak: str) -> None:
+    """The scan can be red."""
+    assert [line for line in scan(host, site) if leak in line]

@@ -30,8 +30,7 @@ options:
     default: present
   used_by:
     description:
-      - Patterns of environment files. A previous secret that stands in none of them is dropped, unless the state is
-        C(forgotten).
+      - Patterns of environment files. A previous secret that stands in none of them is dropped.
       - Empty means that previous secrets stay.
     type: list
     elements: str
@@ -280,7 +279,7 @@ def act(module: AnsibleModule) -> dict[str, Any]:
         secret.settle()
     files = sorted(path for pattern in params["used_by"] for path in Path("/").glob(pattern.lstrip("/")))
     holding = {str(path): values_in(path) for path in files}
-    if params["used_by"] and params["state"] != "forgotten":
+    if params["used_by"]:
         secret.drop_unused(set().union(*holding.values()))
     for path in secret.files:
         arguments = module.load_file_common_arguments(params, path=str(path))

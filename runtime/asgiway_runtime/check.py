@@ -39,6 +39,20 @@ def django_checks() -> str:
     return f"Django {django.get_version()} checked"
 
 
+def secret_keys() -> str:
+    """After a rotation the project must accept what was signed before: with the settings overlay it does."""
+    from django.conf import settings
+
+    keys = [key for key in os.environ.get("SECRET_KEY_FALLBACKS", "").split(",") if key]
+    ours = os.environ.get("SECRET_KEY") == settings.SECRET_KEY
+    if ours and not set(keys) <= set(settings.SECRET_KEY_FALLBACKS):
+        raise SystemExit(
+            "secret_keys: the settings take SECRET_KEY from the environment, and not SECRET_KEY_FALLBACKS (keys with"
+            " commas between them): everybody would be logged out. Read it there, or deploy with settings_overlay=true."
+        )
+    return f"{len(keys)} previous keys accepted"
+
+
 def channel_layer() -> str:
     """Send a message to ourselves through the project's own settings."""
     try:
@@ -62,7 +76,7 @@ def channel_layer() -> str:
 
 def main() -> None:
     """Run all checks in order; the first failure ends with its traceback."""
-    for check in (django_checks, applications, channel_layer):
+    for check in (django_checks, secret_keys, applications, channel_layer):
         sys.stdout.write(f"{check.__name__}: {check()}\n")
 
 

@@ -84,6 +84,12 @@ def _patient(host: Any) -> Any:
     return {"socket_timeout": None, **host}
 
 
+def _fallbacks() -> list[str]:
+    """The project's SECRET_KEY_FALLBACKS and the environment's."""
+    keys = list(_get("SECRET_KEY_FALLBACKS", []))
+    return keys + [key for key in os.environ.get("SECRET_KEY_FALLBACKS", "").split(",") if key and key not in keys]
+
+
 def _answered(hsts: int) -> list[str]:
     """Checks of `check --deploy` that nginx has answered (security.W008: it redirects to https), or nobody asked.
 
@@ -109,6 +115,11 @@ if _get("CHANNEL_LAYERS", None):
     CHANNEL_LAYERS = _channel_layers()
 if _get("SECRET_KEY", "").startswith("django-insecure-") or not _get("SECRET_KEY", ""):
     SECRET_KEY = os.environ["SECRET_KEY"]
+else:
+    SECRET_KEY = _theirs.SECRET_KEY
+if os.environ.get("SECRET_KEY") == SECRET_KEY:
+    # what was signed with a key from before a rotation still counts
+    SECRET_KEY_FALLBACKS = _fallbacks()
 if not _get("LOGGING", None):
     # without DEBUG Django mails errors and prints none: the journal would stay empty
     LOGGING = {

@@ -21,6 +21,7 @@ ALIASES: dict[str, str] = REGISTRY["app_server_aliases_default"]
 MANAGERS = ("systemd", "supervisor")
 RELEASE = "0123456789ab"
 SECRET = "a-secret-of-the-app"
+KEEPER_SECRET = "a-secret-of-who-changes-others"
 # what a user says beside server and process_manager; each number differs from every default and from the others
 WORDS: dict[str, Any] = {
     "app_name": "shop",
@@ -129,6 +130,7 @@ def _variables(server: str, manager: str, scratch: Path) -> dict[str, Any]:
         "nginx_ipv6": _ipv6(),
         "redis_log_dir": str(scratch),
         "__redis_password": {"value": SECRET},
+        "__redis_keeper": {"value": KEEPER_SECRET},
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import tools
-from rendering import SECRET, Rendered
+from rendering import KEEPER_SECRET, SECRET, Rendered
 
 HERE = Path(__file__).resolve().parent
 START_LIMIT = 10.0  # seconds
@@ -58,10 +58,10 @@ def start(files: dict[str, str]) -> Iterator[Start]:
     shutil.rmtree(directory)
 
 
-def complaints(socket: Path) -> list[str]:
+def complaints(socket: Path, password: str = SECRET) -> list[str]:
     """Return what layer.py has to say."""
     done = subprocess.run(
-        [tools.django_python(), HERE / "layer.py", socket, "shop", SECRET], capture_output=True, text=True, timeout=60
+        [tools.django_python(), HERE / "layer.py", socket, "shop", password], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -86,6 +86,20 @@ def test_the_socket_is_for_the_group_alone(files: dict[str, str], start: Start) 
 def test_there_is_no_port_and_no_password_on_disk(files: dict[str, str]) -> None:
     assert "\nport 0\n" in files["redis/redis.conf.j2"]
     acl = files["redis/redis.acl.j2"]
-    assert SECRET not in acl
+    assert SECRET not in acl and KEEPER_SECRET not in acl
     assert hashlib.sha256(SECRET.encode()).hexdigest() in acl
     assert acl.splitlines()[0] == "user default off"
+
+
+def test_the_keeper_changes_passwords_and_nobody_is_cut_off(files: dict[str, str], start: Start) -> None:
+    acl = files["redis/redis.acl.j2"]
+    socket = start(acl)
+    rules = acl.splitlines()[-1].removeprefix("user shop ")
+    another = f"on #{hashlib.sha256(b'another').hexdigest()}"
+    argv: list[str | Path] = [tools.django_python(), HERE / "keeper.py", socket, "shop", SECRET, KEEPER_SECRET]
+    for later, works in ((rules.replace("on ", f"{another} "), SECRET), (another + rules[68:], "another")):
+        done = subprocess.run([*argv, later], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert complaints(socket, works) == []
+    done = subprocess.run([*argv, rules], capture_output=True, text=True, timeout=60)
+    assert "invalid username-password pair" in done.stderr, "the password before counts no more"

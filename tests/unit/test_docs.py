@@ -82,7 +82,7 @@ def test_the_vault_that_the_inventory_shows_works(tmp_path: Path) -> None:
     subprocess.run(["ansible-vault", "encrypt", *opened, vault], check=True, capture_output=True)
     assert "change-me" not in vault.read_text()
     # `ansible-inventory` shows templates as they are written, so a template asks for the values
-    argv = [
+    argv: list[str | Path] = [
         "ansible",
         "web1",
         "-i",

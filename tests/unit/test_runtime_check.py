@@ -39,3 +39,29 @@ def test_what_only_the_deploy_checks_find_is_advice(tmp_path: Path, deploy: bool
     done = subprocess.run(argv, env=environment, capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     assert "this cannot work" in (done.stderr if code else done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("SECRET_KEY_FALLBACKS = os.environ['SECRET_KEY_FALLBACKS'].split(',')", 0),
+        ("SECRET_KEY_FALLBACKS = []", 1),
+        ("SECRET_KEY = 'theirs'", 0),
+    ],
+    ids=["read", "left", "own"],
+)
+def test_settings_that_would_log_everybody_out_are_refused(tmp_path: Path, line: str, code: int) -> None:
+    (tmp_path / "theirs.py").write_text(f"import os\nSECRET_KEY = os.environ['SECRET_KEY']\n{line}\n")
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{tmp_path}:{tools.ROOT / 'runtime'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DJANGO_SETTINGS_MODULE": "theirs",
+        "SECRET_KEY": "new",
+        "SECRET_KEY_FALLBACKS": "old,older",
+    }
+    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.check"]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert ("everybody would be logged out" in done.stderr) == bool(code)
+    assert "older" not in done.stdout + done.stderr

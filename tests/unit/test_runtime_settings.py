@@ -110,6 +110,18 @@ def test_a_key_that_is_no_secret_is_replaced(overlay: Overlay, line: str) -> Non
     assert overlay(line)["SECRET_KEY"] == "from-the-host"
 
 
+@pytest.mark.parametrize("line", ["", "import os; SECRET_KEY = os.environ['SECRET_KEY']"])
+def test_keys_from_before_a_rotation_still_count(overlay: Overlay, line: str) -> None:
+    found = overlay(line + "\nSECRET_KEY_FALLBACKS = ['theirs', 'b']", SECRET_KEY_FALLBACKS="b,a")
+    assert found["SECRET_KEY_FALLBACKS"] == ["theirs", "b", "a"]
+    assert overlay(line)["SECRET_KEY_FALLBACKS"] == []
+
+
+def test_the_kits_keys_do_not_join_a_key_of_their_own(overlay: Overlay) -> None:
+    found = overlay("SECRET_KEY = 'theirs'\nSECRET_KEY_FALLBACKS = ['x']", SECRET_KEY_FALLBACKS="a")
+    assert found["SECRET_KEY_FALLBACKS"] == ["x"]
+
+
 def test_the_sites_names_join_theirs_once(overlay: Overlay) -> None:
     found = overlay("ALLOWED_HOSTS = ['old.example.com', 'shop.example.com']")
     assert found["ALLOWED_HOSTS"] == ["old.example.com", "shop.example.com", "www.shop.example.com"]

@@ -122,7 +122,7 @@ def test_a_rotation_that_was_killed_after_any_write_is_finished(
     run_module: RunModule, path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = run_module(secret.main, path=str(path))["value"]
-    writes = []
+    writes: list[Any] = []
 
     def write(function: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any) -> Any:

@@ -148,7 +148,7 @@ class Site:
 
     def nginx_workers(self) -> set[int]:
         """Return the process ids of nginx's workers: a reload replaces them."""
-        return {int(pid) for pid in self.on_host('pgrep -P "$(cat /run/nginx.pid)"').split()}
+        return {int(pid) for pid in self.on_host('pgrep -P "$(sudo cat /run/nginx.pid)"').split()}
 
     def connections(self) -> Counter[str]:
         """Return how many connections are open to the sockets of each release that has any."""

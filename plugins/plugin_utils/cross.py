@@ -69,8 +69,9 @@ def check_effect(
 ) -> tuple[list[str], list[str]]:
     """Return errors and warnings for words that have no effect.
 
-    With -e it is an error, because it stands in one command with the server. In an inventory, which stays when the
-    server is changed, it is a warning; of the words that describe the project (app_...) it is nothing at all.
+    A word of another command is an error with -e. One that the server cannot follow is a warning, for an inventory
+    stays when the server is changed, and so does a script; in an inventory a word of the project (app_...) is not even
+    that.
     """
     errors, warnings = [], []
     for name, word in spec.words.items():
@@ -78,8 +79,10 @@ def check_effect(
         if name not in where:
             continue
         why = _idle(word, engines, servers, command)
-        if why and name in extra:
+        if why and name in extra and word.only:
             errors.append(f"{name} has no effect here: {why}. Leave it out")
+        elif why and name in extra:
+            warnings.append(f"{name} has no effect here: {why}")
         elif why and not name.startswith("app_") and not word.only:
             warnings.append(f"{name} in the inventory has no effect: {why}")
     return errors, warnings

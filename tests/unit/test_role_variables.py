@@ -23,8 +23,8 @@ def complaints(
     return (lines[1:] or lines) if result.get("failed") else []
 
 
-def warnings(inventory: dict[str, Any]) -> list[str]:
-    result = validate_words({**SITE, **inventory})
+def warnings(inventory: dict[str, Any], extra: dict[str, Any] | None = None) -> list[str]:
+    result = validate_words({**SITE, **inventory}, extra)
     assert not result.get("failed"), result
     found: list[str] = result["warnings"]
     return found
@@ -175,29 +175,37 @@ def test_no_roles_is_a_sentence(tmp_path: Path) -> None:
             {"nginx_live_dir": "/data/now"},
             "nginx_live_dir is /data/now; it must end in /live, as the other roles expect it",
         ),
-        (
-            {"server": "daphne", "threads": 4},
-            "threads has no effect here: daphne cannot be told; these can: gunicorn. Leave it out",
-        ),
-        (
-            {"server": "daphne", "websocket_max_size": 4096},
-            "websocket_max_size has no effect here: daphne cannot be told. Leave it out",
-        ),
-        (
-            {"server": "daphne", "wsgi_workers": 4},
-            "wsgi_workers has no effect here: the server is daphne, and nothing in it speaks WSGI. Leave it out",
-        ),
-        (
-            {"server": "gunicorn", "app_websocket_path": "/ws/"},
-            "app_websocket_path has no effect here: the server is gunicorn, and nothing in it speaks ASGI."
-            " Leave it out",
-        ),
         ({"keep_data": True}, "keep_data has no effect here: it only counts for ./asgiway remove. Leave it out"),
         ({"release": "0" * 12}, "release has no effect here: it only counts for ./asgiway rollback. Leave it out"),
     ],
 )
 def test_words_that_contradict_each_other(extra: dict[str, Any], expected: str) -> None:
     assert complaints({}, extra) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        (
+            {"server": "daphne", "threads": 4},
+            "threads has no effect here: daphne cannot be told; these can: gunicorn",
+        ),
+        (
+            {"server": "daphne", "websocket_max_size": 4096},
+            "websocket_max_size has no effect here: daphne cannot be told",
+        ),
+        (
+            {"server": "daphne", "wsgi_workers": 4},
+            "wsgi_workers has no effect here: the server is daphne, and nothing in it speaks WSGI",
+        ),
+        (
+            {"server": "gunicorn", "app_websocket_path": "/ws/"},
+            "app_websocket_path has no effect here: the server is gunicorn, and nothing in it speaks ASGI",
+        ),
+    ],
+)
+def test_words_that_the_server_cannot_follow_are_a_warning(extra: dict[str, Any], expected: str) -> None:
+    assert warnings({}, extra) == [expected]
 
 
 @pytest.mark.parametrize(

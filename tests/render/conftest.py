@@ -23,7 +23,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     servers = [only] if only else rendering.servers()
     for fixture, managers in (("rendered", rendering.MANAGERS), ("units", ["systemd"]), ("programs", ["supervisor"])):
         if fixture in metafunc.fixturenames:
-            jobs = [(server, manager) for server in servers for manager in managers]
+            jobs = rendering.pairs_of(servers, managers)
             metafunc.parametrize(fixture, jobs, ids=["-".join(job) for job in jobs], indirect=True)
 
 

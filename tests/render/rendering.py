@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,16 @@ def servers() -> list[str]:
     return [*ENGINES, *ALIASES, *pairs]
 
 
+def pairs_of(chosen: Sequence[str], managers: Sequence[str]) -> list[tuple[str, str]]:
+    """Return servers with process managers; what both parts of a pair are under supervisor is seen with each alone."""
+    return [
+        (server, manager)
+        for server in chosen
+        for manager in managers
+        if manager == "systemd" or "+" not in server or len(chosen) == 1
+    ]
+
+
 @dataclass
 class Rendered:
     """What one deploy would install."""
@@ -77,7 +88,7 @@ class Rendered:
 
 def render(scratch: Path, chosen: list[str]) -> dict[tuple[str, str], Rendered]:
     """Return (server, manager) -> what is rendered; logs of rendered programs go below scratch."""
-    jobs = [(server, manager) for server in chosen for manager in MANAGERS]
+    jobs = pairs_of(chosen, MANAGERS)
     data = run({_name(job): _variables(*job, scratch) for job in jobs}, scratch)
     return {job: Rendered(*job, **data[_name(job)]) for job in jobs}
 

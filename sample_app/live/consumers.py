@@ -30,7 +30,7 @@ class WhoamiConsumer(AsyncJsonWebsocketConsumer):
     """Shows what the project believes about the client of a WebSocket, as the view of that name does for requests."""
 
     async def connect(self) -> None:
-        """Send it, and close."""
+        """Send it; the client closes."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
         await self.accept()
         await self.send_json(
@@ -43,7 +43,6 @@ class WhoamiConsumer(AsyncJsonWebsocketConsumer):
                 "root_path": self.scope.get("root_path", ""),
             }
         )
-        await self.close()
 
 
 class FeedConsumer(AsyncJsonWebsocketConsumer):

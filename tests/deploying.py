@@ -24,7 +24,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "ASGIWAY_TEST_RUN"  # in the environment of a run and of all that it starts
-CORE_MARK = "core: among the most telling cases, which --core runs"
 LIMIT = 600.0  # seconds for one playbook
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 IGNORED = shutil.ignore_patterns("__pycache__", "*.sqlite3*", "staticfiles")
@@ -41,14 +40,15 @@ def add_options(parser: pytest.Parser, group: str) -> None:
     options.addoption("--core", action="store_true", help="the most telling cases only")
 
 
-def require_options(config: pytest.Config) -> None:
-    """Refuse to start without a site."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to start without a site; a suite's conftest imports this hook."""
+    config.addinivalue_line("markers", "core: among the most telling cases, which --core runs")
     if not (config.getoption("url", None) and config.getoption("run", None)) and not config.option.help:
         raise pytest.UsageError('say which site, and how it is changed: --url URL --run "ansible-playbook -i FILE"')
 
 
-def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what --core leaves out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what --core leaves out; a suite's conftest imports this hook."""
     others = [item for item in items if config.getoption("core") and not item.get_closest_marker("core")]
     items[:] = [item for item in items if item not in others]
     config.hook.pytest_deselected(items=others)

@@ -15,7 +15,7 @@ description:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.asgiway.django.plugins.plugin_utils import servers
+from ansible_collections.asgiway.django.plugins.plugin_utils import registry, servers
 
 
 def _reported(function: Any) -> Any:
@@ -35,19 +35,19 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return name -> function."""
-        names = (
-            "cause",
-            "command_line",
-            "database_connections",
-            "engine_entries",
-            "env_file",
-            "group_sockets",
-            "process_groups",
-            "release_id",
-            "retired",
-            "server_groups",
-            "socket_links",
-            "units",
-            "with_own",
+        functions = (
+            registry.engine_entries,
+            registry.with_own,
+            servers.cause,
+            servers.command_line,
+            servers.database_connections,
+            servers.env_file,
+            servers.group_sockets,
+            servers.process_groups,
+            servers.release_id,
+            servers.retired,
+            servers.server_groups,
+            servers.socket_links,
+            servers.units,
         )
-        return {name: _reported(getattr(servers, name)) for name in names}
+        return {function.__name__: _reported(function) for function in functions}

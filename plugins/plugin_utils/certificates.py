@@ -83,7 +83,7 @@ def check(
 
 def _absolute(path: str, start: str) -> str:
     """Return a path of the user's, who may have written ~, as an absolute one."""
-    return str(Path(start, os.path.expanduser(path)).resolve())  # noqa: PTH111
+    return str(Path(start, os.path.expanduser(path)).resolve())  # noqa: PTH111 - Path.expanduser raises for ~nobody
 
 
 def _text(name: str, path: str, read: Read) -> str:

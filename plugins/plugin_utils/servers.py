@@ -9,24 +9,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.asgiway.django.plugins.plugin_utils.registry import engine_entries, with_own
-
-__all__ = [
-    "cause",
-    "command_line",
-    "default_workers",
-    "engine_entries",
-    "env_file",
-    "group_sockets",
-    "process_groups",
-    "release_id",
-    "retired",
-    "server_groups",
-    "socket_links",
-    "units",
-    "with_own",
-]
-
 Group = dict[str, Any]
 
 # Half of the memory, because two releases run side by side while one replaces the other; a Django process of middling

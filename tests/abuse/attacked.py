@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,10 +38,6 @@ class Site:
         """Host and port."""
         parts = urlsplit(self.url)
         return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-    def tls(self) -> ssl.SSLContext | None:
-        """Return what an https connection needs."""
-        return ssl.create_default_context(cafile=self.ca or None) if self.url.startswith("https") else None
 
     def on_host(self, command: str, limit: float = 60) -> str:
         """Return what a command prints on the host."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+import tls_client
 from attacked import NOISE, SLOWER, Site, slowest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -48,7 +49,7 @@ def assert_unnoticed(seconds: list[float], idle: float) -> None:
 
 async def ask(site: Site, head: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open a connection and send the beginning of a request."""
-    reader, writer = await asyncio.open_connection(*site.address, ssl=site.tls())
+    reader, writer = await asyncio.open_connection(*site.address, ssl=tls_client.context(site.url, site.ca))
     writer.write(head.replace("HOST", site.url.partition("//")[2]).encode())
     await writer.drain()
     return reader, writer
@@ -114,10 +115,11 @@ def test_a_slow_view_asked_for_by_hundreds_at_once(site: Site, idle: float) -> N
 
 
 def test_a_websocket_message_that_is_too_large(site: Site, idle: float) -> None:
+    tls = tls_client.websocket_context(site.url, site.ca)
     with site.visitors() as seconds:
         for _ in range(FRAMES):
             uri = site.url.replace("http", "ws", 1) + "/ws/echo/"
-            with connect(uri, ssl=site.tls(), proxy=None, max_size=None, compression=None) as socket:
+            with connect(uri, ssl=tls, proxy=None, max_size=None, compression=None) as socket:
                 with pytest.raises(ConnectionClosed) as closed:
                     socket.send("x" * FRAME)
                     socket.recv(timeout=20)

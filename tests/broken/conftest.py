@@ -6,20 +6,11 @@ pytest tests/broken --url http://HOST:8080 --run "ansible-playbook -i INVENTORY"
 from __future__ import annotations
 
 import pytest
-from deploying import CORE_MARK, Site, add_options, leave_out, require_options
+from deploying import Site, add_options, pytest_collection_modifyitems, pytest_configure  # noqa: F401 - pytest finds hooks by name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser, "broken")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    require_options(config)
-    config.addinivalue_line("markers", CORE_MARK)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    leave_out(config, items)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from crashing import CLOSE_CODE, KEEP, Crasher
-from deploying import CORE_MARK, Site, add_options, leave_out, require_options, wrong
+from deploying import Site, add_options, pytest_collection_modifyitems, pytest_configure, wrong  # noqa: F401 - pytest finds hooks by name
 from visitors import calm_visitors
 
 
@@ -17,15 +17,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser, "crash")
     parser.getgroup("crash").addoption("--every", action="store_true", help="kill after literally each task")
     parser.getgroup("crash").addoption("--boundary", action="append", help="kill after this task only: ROLE : NAME#N")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    require_options(config)
-    config.addinivalue_line("markers", CORE_MARK)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    leave_out(config, items)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import ssl
 import uuid
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import tls_client
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -39,7 +39,8 @@ class Site:
         self.websockets = websockets
         self.workers = workers
         self._answers: deque[str] = deque(maxlen=5)
-        self._tls = ssl.create_default_context(cafile=ca or None) if url.startswith("https://") else None
+        self._tls = tls_client.context(url, ca)
+        self._websocket_tls = tls_client.websocket_context(url, ca)
         self.client = self.new_client()
 
     # HTTP
@@ -116,7 +117,7 @@ class Site:
         try:
             connection: ClientConnection = connect(
                 uri,
-                ssl=self._tls,
+                ssl=self._websocket_tls,
                 proxy=None,
                 ping_interval=None,
                 open_timeout=10,

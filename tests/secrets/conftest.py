@@ -6,21 +6,12 @@ pytest tests/secrets --url http://HOST:8080 --run "ansible-playbook -i INVENTORY
 from __future__ import annotations
 
 import pytest
-from deploying import CORE_MARK, add_options, leave_out, require_options
+from deploying import add_options, pytest_collection_modifyitems, pytest_configure  # noqa: F401 - pytest finds hooks by name
 from secretive import Secretive
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser, "secrets")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    require_options(config)
-    config.addinivalue_line("markers", CORE_MARK)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    leave_out(config, items)
 
 
 @pytest.fixture(scope="session")

@@ -18,14 +18,14 @@ from typing import Any
 import columns
 import httpx
 import yaml
-from ansible_collections.asgiway.django.plugins.plugin_utils import servers
+from ansible_collections.asgiway.django.plugins.plugin_utils import registry
 from seen import Figures
 from visitors import Visitors
 
 ROOT = Path(__file__).parents[2]
 OWN_INVENTORY = ROOT / "inventories/own_engine.yml"
 OWN_ENGINES = yaml.safe_load(OWN_INVENTORY.read_text())["all"]["vars"]["app_server_engines_custom"]
-ENGINES = servers.engine_entries(columns.ENGINES | OWN_ENGINES)
+ENGINES = registry.engine_entries(columns.ENGINES | OWN_ENGINES)
 # followers that poll hold a thread of a WSGI server each: 16 per process, the usual default, are too few for them
 THREADS, PROCESSES_WITHOUT_THREADS = 24, 12
 REQUESTS_PER_ADDRESS = 1000  # all visitors come from one

@@ -135,7 +135,7 @@ OWN = {"interface": "asgi", "scale": "workers", "argv": ["{venv}/bin/own", "{soc
 
 
 def test_an_entry_of_ones_own_says_three_things_and_gets_the_rest() -> None:
-    entry = servers.engine_entries({"own": OWN})["own"]
+    entry = registry.engine_entries({"own": OWN})["own"]
     assert (entry["grace"], entry["stop_signal"], entry["close_code"]) == (10, "TERM", 1012)
     (group,) = servers.server_groups("own", {"own": entry}, {}, tuning={"asgi": {}}, host=HOST, values=VALUES)
     assert group["argv"] == ["/v/bin/own", "/run/shop/@RELEASE@/asgi-{instance}.sock", "a:app"]
@@ -173,14 +173,14 @@ def test_an_entry_of_ones_own_says_three_things_and_gets_the_rest() -> None:
 )
 def test_an_entry_that_cannot_work_is_a_sentence(name: str, change: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
-        servers.engine_entries({name: {**OWN, **change}})
+        registry.engine_entries({name: {**OWN, **change}})
 
 
 def test_an_entry_without_a_needed_key_is_a_sentence() -> None:
     with pytest.raises(ValueError, match=r"^the engine own lacks interface; it must be wsgi or asgi$"):
-        servers.engine_entries({"own": {"scale": "workers"}})
+        registry.engine_entries({"own": {"scale": "workers"}})
     with pytest.raises(ValueError, match=r"^the engine own must be a dictionary"):
-        servers.engine_entries({"own": "waitress"})  # type: ignore[dict-item]
+        registry.engine_entries({"own": "waitress"})  # type: ignore[dict-item]
 
 
 def test_groups_do_not_share_their_data_with_the_registry() -> None:

@@ -89,9 +89,21 @@ def test_data_and_code_cannot_be_read(host: Any, site: Site, run_as: As, place: 
 def test_the_database_is_there_and_cannot_be_read(host: Any, site: Site, run_as: As) -> None:
     """By its full name, for a directory that can be passed need not be listed."""
     files = host.check_output("find /var/lib/%s /etc/asgiway/%s -type f", site.name, site.name).split("\n")
-    assert any("sqlite" in path for path in files), files
+    assert any("sqlite" in path or path.endswith("/postgresql") for path in files), files
     for path in files:
         assert run_as(STRANGER, "cat", path).rc != 0, path
+
+
+def test_the_database_server_lets_only_the_app_in(host: Any, site: Site, run_as: As) -> None:
+    """Known by the name of its user; nobody has a password to give away."""
+    if not host.file(f"/etc/asgiway/{site.name}/postgresql").exists:
+        pytest.skip("a site without PostgreSQL")
+    ask = ["psql", "--no-password", "-h", "/var/run/postgresql", "-d", site.name, "-U", site.name, "-Atc"]
+    assert run_as(site.name, *ask, "select count(*) > 0 from django_migrations").stdout.strip() == "t"
+    assert run_as(site.name, *ask, "show max_connections").stdout.strip() == "200"
+    assert "Peer authentication failed" in run_as(STRANGER, *ask, "select 1").stderr
+    over_tcp = ["127.0.0.1" if word.startswith("/var/run") else word for word in ask]
+    assert "no password supplied" in run_as(STRANGER, *over_tcp, "select 1").stderr
 
 
 def test_nothing_of_the_app_can_be_written(host: Any, site: Site, run_as: As) -> None:

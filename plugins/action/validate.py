@@ -10,8 +10,9 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.asgiway.django.plugins.plugin_utils import certificates, project, words
+from ansible_collections.asgiway.django.plugins.plugin_utils import certificates, inputs, project, words
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -99,7 +100,32 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             warnings += warned
         if errors:
             return {"failed": True, "msg": words.message(errors), "warnings": warnings}
-        return {"words": checked, "engines": engines, "project": found, "warnings": warnings}
+        asked = self._inputs(
+            spec, given, {name: values.get(name, said[name]) for name in roles.variables if name in said}, found
+        )
+        return {"words": checked, "engines": engines, "project": found, "inputs": asked, "warnings": warnings}
+
+    def _inputs(
+        self, spec: words.Spec, given: Mapping[str, Any], roles: Mapping[str, Any], found: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """Return checksums of all that was asked for: of what provisioning depends on, and of everything."""
+        start = str(self._loader.get_basedir())
+        common = {
+            "ansible": ansible_version,
+            "kit": inputs.kit(Path(__file__).resolve().parents[2]),
+            "files": inputs.files(
+                [*given.values(), *roles.values()], [Path.cwd(), Path(start), Path(start, "templates")]
+            ),
+            "roles": roles,
+        }
+        given = {
+            name: value for name, value in given.items() if not spec.words[name].only
+        }  # the others tell how, not what
+        early = {name: value for name, value in given.items() if name not in spec.late}
+        return {
+            "provision": inputs.checksum({**common, "words": early, "redis": found.get("channels_redis")}),
+            "release": inputs.checksum({**common, "words": given, "project": found}),
+        }
 
     def _values(self, spec: words.Spec, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Template each word alone, so that one that cannot be worked out does not hide the others."""

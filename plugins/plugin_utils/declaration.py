@@ -78,6 +78,7 @@ class Spec:
     words: Mapping[str, Word]
     renamed: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # heading -> words
+    late: frozenset[str] = frozenset()  # words that only releases depend on
     # variables of roles that must say the same: [{variable: what follows the common part}]
     agree: tuple[Mapping[str, str], ...] = ()
 
@@ -94,15 +95,16 @@ def parse_spec(data: Any) -> Spec:
         words = {str(name): _word(str(name), option, constraints.get(name) or {}) for name, option in options.items()}
         renamed = {str(old): str(new) for old, new in (main.get("renamed") or {}).items()}
         groups = {str(head): tuple(str(name) for name in names) for head, names in (main.get("groups") or {}).items()}
+        late = frozenset(str(name) for name in main.get("late") or ())
         agree = tuple({str(name): str(end) for name, end in one.items()} for one in main.get("agree") or ())
     except (KeyError, TypeError, AttributeError, re.error) as error:
         raise WordsError(f"the declaration of the words cannot be read ({type(error).__name__}: {error})") from error
-    for head, names in groups.items():
+    for head, names in {**groups, "late": late}.items():
         for name in names:
             if name not in words:
                 raise WordsError(f"the declaration of the words lists {name} under {head} and does not declare it")
     _check_names("of the words", words, constraints, renamed)
-    return Spec(words, renamed, groups, agree)
+    return Spec(words, renamed, groups, late, agree)
 
 
 def parse_role(role: str, specs: Any, constraints: Any) -> Spec:

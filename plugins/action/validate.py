@@ -88,7 +88,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if checked.get("app_path") and not errors:
             try:
                 found = project.inspect(
-                    *(checked.get(f"app_{key}") or "" for key in ("path", "settings", "wsgi", "asgi"))
+                    *(checked.get(f"app_{key}") or "" for key in ("path", "settings", "wsgi", "asgi", "requirements")),
+                    *(checked.get(f"app_{key}") or () for key in ("extras", "dependency_groups")),
                 )
                 for engine in engines:
                     project.require(found, servers.interfaces[engine], engine)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import ast
 import re
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-# the first that exists is the one the release installs
-REQUIREMENTS = ("requirements.txt", "requirements/production.txt", "requirements/base.txt")
+from ansible_collections.asgiway.django.plugins.plugin_utils import dependencies
+from ansible_collections.asgiway.django.plugins.plugin_utils.dependencies import ProjectError, read
+
 CHANNELS_REDIS = ("channels-redis",)
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary")
-DEPTH = 8  # of `from .base import *` and `-r other.txt` chains
+DEPTH = 8  # of `from .base import *` chains
 
 
-class ProjectError(ValueError):
-    """A sentence for the user."""
-
-
-def inspect(path: str, settings: str = "", wsgi: str = "", asgi: str = "") -> dict[str, Any]:
+def inspect(
+    path: str,
+    settings: str = "",
+    wsgi: str = "",
+    asgi: str = "",
+    requirements: str = "",
+    extras: Sequence[str] = (),
+    groups: Sequence[str] = (),
+) -> dict[str, Any]:
     """Discover how a project is started and what it needs.
 
     Args:
@@ -28,11 +32,14 @@ def inspect(path: str, settings: str = "", wsgi: str = "", asgi: str = "") -> di
         settings: the settings module, when the user named one.
         wsgi: module:name (or module) of the WSGI callable, when the user named one.
         asgi: the same for ASGI.
+        requirements: the file of the dependencies, when the user named one.
+        extras: of the project, that the user chose.
+        groups: of dependencies, that the user chose.
 
     Returns:
-        settings (module), wsgi and asgi (module:name, or "" when there is none), requirements (uv.lock, requirements,
-        pyproject or none), requirements_file (relative, or ""), channels_redis and psycopg (bool: whether it asks for
-        that package, or an older psycopg).
+        settings (module), wsgi and asgi (module:name, or "" when there is none), requirements (the kind: a lock's name,
+        requirements, pyproject or none), requirements_file and requirements_directory (relative, or ""), channels_redis
+        and psycopg (bool: whether it asks for that package, or an older psycopg).
 
     Raises:
         ProjectError: when the files do not say enough; the sentence names the word that would.
@@ -45,15 +52,17 @@ def inspect(path: str, settings: str = "", wsgi: str = "", asgi: str = "") -> di
             _require_module(root, settings, f"app_settings={settings}")
         else:
             settings = _settings_of_manage(root)
-        kind, file = _requirements(root)
+        found = dependencies.find(root, named=requirements)
+        dependencies.check_choice(found, extras, groups)
         return {
             "settings": settings,
             "wsgi": _callable(root, "wsgi", wsgi, settings),
             "asgi": _callable(root, "asgi", asgi, settings),
-            "requirements": kind,
-            "requirements_file": file,
-            "channels_redis": _asks_for(CHANNELS_REDIS, root, kind, file),
-            "psycopg": _asks_for(POSTGRESQL_DRIVERS, root, kind, file),
+            "requirements": found.kind,
+            "requirements_file": found.file,
+            "requirements_directory": found.directory,
+            "channels_redis": dependencies.asks_for(CHANNELS_REDIS, found, extras, groups),
+            "psycopg": dependencies.asks_for(POSTGRESQL_DRIVERS, found, extras, groups),
         }
     except (OSError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
@@ -87,7 +96,7 @@ def _settings_of_manage(root: Path) -> str:
     manage = root / "manage.py"
     if not manage.is_file():
         raise ProjectError(f"{root} has no manage.py; give the directory that holds it, or app_settings=<module>")
-    found = list(dict.fromkeys(_settings_names(_read(manage))))
+    found = list(dict.fromkeys(_settings_names(read(manage))))
     if len(found) == 1:
         return found[0]
     if found:
@@ -140,7 +149,7 @@ def _callable(root: Path, kind: str, given: str, settings: str) -> str:
 def _setting(root: Path, module: str, name: str, depth: int = DEPTH) -> str:
     """Return a setting that is written as text, in the module or in what it imports with *; the last one counts."""
     file = _module_file(root, module)
-    tree = _parse(_read(file)) if file else None
+    tree = _parse(read(file)) if file else None
     value = ""
     for node in tree.body if tree else []:
         if isinstance(node, ast.ImportFrom) and depth and any(alias.name == "*" for alias in node.names):
@@ -176,67 +185,7 @@ def _require_module(root: Path, module: str, subject: str) -> None:
         raise ProjectError(f"{subject}: no module named {module} in {root} (no {module.replace('.', '/')}.py)")
 
 
-# --- dependencies ---------------------------------------------------------------------------------------------------
-
-
-def _requirements(root: Path) -> tuple[str, str]:
-    if (root / "uv.lock").is_file() and (root / "pyproject.toml").is_file():
-        return "uv.lock", "uv.lock"
-    for name in REQUIREMENTS:
-        if (root / name).is_file():
-            return "requirements", name
-    if isinstance(_toml(root / "pyproject.toml").get("project"), dict):
-        return "pyproject", "pyproject.toml"
-    for name, command in (
-        ("poetry.lock", "poetry export -o requirements.txt"),
-        ("Pipfile.lock", "pipenv requirements > requirements.txt"),
-        ("Pipfile", "pipenv requirements > requirements.txt"),
-    ):
-        if (root / name).is_file():
-            raise ProjectError(f"{root / name} is not read; export its requirements first: {command}")
-    return "none", ""
-
-
-def _asks_for(packages: tuple[str, ...], root: Path, kind: str, file: str) -> bool:
-    # PEP 503: any run of - _ . and any case is the same name
-    names = "|".join(package.replace("-", "[-_.]+") for package in packages)
-    asked = re.compile(rf"(?<![A-Za-z0-9._-])(?:{names})(?![A-Za-z0-9])(?![-_.]+[A-Za-z0-9])", re.IGNORECASE)
-    if kind == "requirements":
-        return any(asked.search(line) for line in _requirement_lines(root / file))
-    if kind == "pyproject":
-        dependencies = _toml(root / file)["project"].get("dependencies")
-        lines = dependencies if isinstance(dependencies, list) else []
-        return any(asked.match(str(line).strip()) for line in lines)
-    if kind == "uv.lock":
-        return bool(re.search(rf'^name = "(?:{"|".join(packages)})"$', _read(root / file), re.MULTILINE))
-    return False
-
-
-def _requirement_lines(file: Path, depth: int = DEPTH) -> Iterator[str]:
-    """Yield a requirements file's lines without comments, and those of the files it includes."""
-    for raw in _read(file).splitlines() if file.is_file() else []:
-        line = re.sub(r"(^|\s)#.*", "", raw).strip()
-        included = re.fullmatch(r"(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", line)
-        if not included:
-            yield line
-        elif depth and not line.startswith(("-c", "--c")):
-            yield from _requirement_lines(file.parent / included[1], depth - 1)
-
-
-def _toml(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    try:
-        return tomllib.loads(_read(file))
-    except ValueError as error:
-        raise ProjectError(f"{file} is not valid TOML: {' '.join(str(error).split())}") from error
-
-
 # --- text -----------------------------------------------------------------------------------------------------------
-
-
-def _read(file: Path) -> str:
-    return file.read_text(encoding="utf-8-sig", errors="replace")
 
 
 def _parse(text: str) -> ast.Module | None:

@@ -56,6 +56,7 @@ def test_a_new_project_needs_no_word(make: Make) -> None:
         "asgi": "shop.asgi:application",
         "requirements": "none",
         "requirements_file": "",
+        "requirements_directory": "",
         "channels_redis": False,
         "psycopg": False,
     }
@@ -181,85 +182,6 @@ def test_a_server_needs_its_interface(make: Make) -> None:
         "daphne speaks ASGI and the project has no asgi.py beside its settings (shop.settings); add one, or name the"
         " callable: -e app_asgi=shop.asgi:application"
     )
-
-
-PYPROJECT = '[project]\nname = "shop"\ndependencies = [{}]\n'
-
-
-@pytest.mark.parametrize(
-    ("files", "kind", "file"),
-    [
-        ({"uv.lock": "", "pyproject.toml": "", "requirements.txt": ""}, "uv.lock", "uv.lock"),
-        ({"uv.lock": "", "requirements.txt": ""}, "requirements", "requirements.txt"),
-        (
-            {"requirements/base.txt": "", "requirements/production.txt": ""},
-            "requirements",
-            "requirements/production.txt",
-        ),
-        ({"requirements/base.txt": "", "pyproject.toml": PYPROJECT}, "requirements", "requirements/base.txt"),
-        ({"pyproject.toml": PYPROJECT.format("")}, "pyproject", "pyproject.toml"),
-        ({"pyproject.toml": "[tool.ruff]\n"}, "none", ""),
-        ({"pyproject.toml": "project = 1\n"}, "none", ""),
-        ({}, "none", ""),
-    ],
-)
-def test_the_source_of_requirements(make: Make, files: dict[str, str], kind: str, file: str) -> None:
-    found = project.inspect(str(make({**STARTPROJECT, **files})))
-    assert (found["requirements"], found["requirements_file"]) == (kind, file)
-
-
-def test_requirements_that_are_not_read(make: Make) -> None:
-    root = make({**STARTPROJECT, "poetry.lock": "", "pyproject.toml": "[tool.poetry]\n"})
-    assert sentence(project.inspect, str(root)) == (
-        f"{root}/poetry.lock is not read; export its requirements first: poetry export -o requirements.txt"
-    )
-    make({"pyproject.toml": "[project\n"})
-    assert sentence(project.inspect, str(root)).startswith(f"{root}/pyproject.toml is not valid TOML: ")
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"requirements.txt": "channels-redis==4.3\n"}, True),
-        ({"requirements.txt": "Channels_Redis >= 4\n"}, True),
-        ({"requirements.txt": "django\nchannels.redis[cryptography]~=4.0 ; python_version>'3'\n"}, True),
-        (
-            {
-                "requirements.txt": "-r deep/more.txt\n",
-                "deep/more.txt": "-r ../last.txt\n",
-                "last.txt": "channels_redis",
-            },
-            True,
-        ),
-        ({"requirements.txt": "--requirement=more.txt\n", "more.txt": "channels_redis"}, True),
-        ({"requirements.txt": "-r requirements.txt\nchannels[daphne]\n"}, False),
-        ({"requirements.txt": "-r gone.txt\n"}, False),
-        ({"requirements.txt": "-c more.txt\n", "more.txt": "channels-redis==4"}, False),
-        ({"requirements.txt": "channels\nredis\n# channels-redis\ndjango  # no channels-redis\n"}, False),
-        ({"requirements.txt": "my-channels-redis\nchannels-redis-extra\nchannels-rediss\n"}, False),
-        ({"requirements.txt": "git+https://github.com/django/channels_redis@main\n"}, True),
-        ({"pyproject.toml": PYPROJECT.format('"django", "channels_redis>=4"')}, True),
-        ({"pyproject.toml": PYPROJECT.format('"django"') + "# channels-redis\n"}, False),
-        ({"uv.lock": '[[package]]\nname = "channels-redis"\n', "pyproject.toml": ""}, True),
-        ({"uv.lock": '[[package]]\nname = "channels"\n', "pyproject.toml": ""}, False),
-    ],
-)
-def test_channels_redis(make: Make, files: dict[str, str], expected: bool) -> None:
-    assert project.inspect(str(make({**STARTPROJECT, **files})))["channels_redis"] is expected
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"requirements.txt": "psycopg[binary]>=3.2\n"}, True),
-        ({"requirements.txt": "psycopg2-binary\n"}, True),
-        ({"requirements.txt": "psycopg-pool\n"}, False),
-        ({"pyproject.toml": PYPROJECT.format('"django", "psycopg2>=2.9"'), "uv.lock": 'name = "psycopg2"\n'}, True),
-        ({"pyproject.toml": PYPROJECT.format('"django"'), "uv.lock": 'name = "psycopg-pool"\n'}, False),
-    ],
-)
-def test_a_driver_for_postgresql(make: Make, files: dict[str, str], expected: bool) -> None:
-    assert project.inspect(str(make({**STARTPROJECT, **files})))["psycopg"] is expected
 
 
 def test_odd_bytes_are_no_error(make: Make) -> None:

@@ -1,0 +1,224 @@
+"""How a project states its dependencies, read as text: the file, its extras and groups, the packages it asks for."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# the first that exists is the one the release installs; a lock comes before what it was made from
+LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock")
+REQUIREMENTS = ("requirements.txt", "requirements/production.txt", "requirements/prod.txt", "requirements/base.txt")
+BESIDE = {"uv.lock": "pyproject.toml", "poetry.lock": "pyproject.toml"}  # a lock is read together with this file
+DEPTH = 8  # of `-r other.txt` chains
+# Pipfile.lock's own names of its two usual categories: https://pipenv.pypa.io/en/stable/pipfile.html
+PIPFILE = {"default": "packages", "develop": "dev-packages"}
+
+
+class ProjectError(ValueError):
+    """A sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """Where they stand."""
+
+    root: Path  # of the source
+    kind: str  # one of LOCKS, requirements, pyproject or none
+    file: str = ""  # relative to the root
+    directory: str = ""  # relative to the root: where the tool that reads the file is started
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.root / self.file
+
+
+def find(root: Path, subdirectory: str = "", named: str = "") -> Dependencies:
+    """Return the file that a release installs: the named one, else the first in the project's directory or the root.
+
+    Args:
+        root: of the source.
+        subdirectory: the project's directory in it.
+        named: app_requirements, relative to the root.
+
+    Raises:
+        ProjectError: when the named file is not there, or is none that can be installed.
+    """
+    if named:
+        return _named(root, subdirectory, named)
+    for directory in dict.fromkeys((subdirectory, "")):
+        kind, name = _first(root / directory)
+        if kind == "uv.lock" and (root / subdirectory / "pyproject.toml").is_file():
+            return Dependencies(root, kind, _join(directory, name), subdirectory)  # it may be a member of a workspace
+        if kind != "none":
+            return Dependencies(root, kind, _join(directory, name), directory)
+    for directory in dict.fromkeys((subdirectory, "")):
+        if (root / directory / "Pipfile").is_file():
+            raise ProjectError(f"{root / directory / 'Pipfile'} has no Pipfile.lock beside it; make one: pipenv lock")
+        if "poetry" in _tools(root / directory):
+            raise ProjectError(f"{root / directory} has no poetry.lock; make one: poetry lock")
+    return Dependencies(root, "none")
+
+
+def _first(folder: Path) -> tuple[str, str]:
+    for name in LOCKS:
+        if (folder / name).is_file() and (folder / BESIDE.get(name, name)).is_file():
+            return name, name
+    for name in REQUIREMENTS:
+        if (folder / name).is_file():
+            return "requirements", name
+    if isinstance(toml(folder / "pyproject.toml").get("project"), dict):
+        return "pyproject", "pyproject.toml"
+    return "none", ""
+
+
+def _named(root: Path, subdirectory: str, named: str) -> Dependencies:
+    path = root / named
+    if not path.is_file():
+        raise ProjectError(f"app_requirements is {named}, and {root} has no such file")
+    name = path.name
+    kind = {"pyproject.toml": "pyproject"}.get(name, name if name in LOCKS else "requirements")
+    if re.fullmatch(r"pylock\.[^.]+\.toml", name):
+        kind = "pylock.toml"
+    if name == "Pipfile":
+        raise ProjectError(f"app_requirements is {named}, which states no versions; name its lock, Pipfile.lock")
+    folder = str(Path(named).parent).removeprefix(".")
+    if kind == "requirements":  # pip's relative paths begin where it is started, which is beside manage.py
+        folder = subdirectory if f"{named}/".startswith(f"{subdirectory}/") else ""
+    return Dependencies(root, kind, named, folder)
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
+# --- extras and groups ----------------------------------------------------------------------------------------------
+
+
+def check_choice(found: Dependencies, extras: Sequence[str], groups: Sequence[str]) -> None:
+    """Check that the file knows the extras and groups that somebody chose.
+
+    Raises:
+        ProjectError: when it does not; the sentence names those that it knows.
+    """
+    known = dict(zip(("app_extras", "app_dependency_groups"), _known(found), strict=True))
+    for word, chosen in (("app_extras", extras), ("app_dependency_groups", groups)):
+        file = found.file or "a project without requirements"
+        wrong = [name for name in chosen if _plain(name) not in map(_plain, known[word])]
+        if wrong and known[word]:
+            raise ProjectError(f"{word} holds {wrong[0]}; {file} has: {', '.join(sorted(known[word]))}")
+        if wrong:
+            raise ProjectError(f"{word} holds {wrong[0]}; {file} has none, so leave it out")
+
+
+def _known(found: Dependencies) -> tuple[set[str], set[str]]:
+    if found.kind == "Pipfile.lock":
+        return set(), {PIPFILE.get(name, name) for name in _json(found.path) if not name.startswith("_")}
+    if found.kind == "pylock.toml":
+        lock = toml(found.path)
+        return _names(lock.get("extras")), _names(lock.get("dependency-groups"))
+    if found.kind in ("uv.lock", "poetry.lock", "pyproject"):
+        project = toml(found.root / found.directory / "pyproject.toml")
+        extras = _names(_table(project, "project").get("optional-dependencies"))
+        groups = _names(project.get("dependency-groups"))
+        if found.kind == "poetry.lock":
+            poetry = _table(_table(project, "tool"), "poetry")
+            return extras | _names(poetry.get("extras")), groups | _names(poetry.get("group"))
+        return extras, groups
+    return set(), set()
+
+
+def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _names(value: Any) -> set[str]:
+    return {str(name) for name in value} if isinstance(value, (dict, list)) else set()
+
+
+def _tools(folder: Path) -> set[str]:
+    return _names(toml(folder / "pyproject.toml").get("tool"))
+
+
+def _plain(name: str) -> str:
+    """Return a name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# --- packages -------------------------------------------------------------------------------------------------------
+
+
+def asks_for(
+    packages: Sequence[str], found: Dependencies, extras: Sequence[str] = (), groups: Sequence[str] = ()
+) -> bool:
+    """Tell whether the file names one of these packages (in their plain spelling)."""
+    # PEP 503: any run of - _ . and any case is the same name
+    names = "|".join(package.replace("-", "[-_.]+") for package in packages)
+    asked = re.compile(rf"(?<![A-Za-z0-9._-])(?:{names})(?![A-Za-z0-9])(?![-_.]+[A-Za-z0-9])", re.IGNORECASE)
+    if found.kind == "requirements":
+        return any(asked.search(line) for line in _requirement_lines(found.path))
+    if found.kind == "pyproject":
+        return any(asked.match(line.strip()) for line in _pyproject_lines(toml(found.path), extras, groups))
+    if found.kind == "Pipfile.lock":
+        lock = _json(found.path)
+        sections = [lock.get(key) for key in ("default", *groups)]
+        return any(asked.fullmatch(name) for section in sections for name in _names(section))
+    if found.kind in LOCKS:
+        return bool(re.search(rf'^name = "(?:{"|".join(packages)})"$', read(found.path), re.MULTILINE))
+    return False
+
+
+def _pyproject_lines(data: Mapping[str, Any], extras: Sequence[str], groups: Sequence[str]) -> Iterator[str]:
+    project = _table(data, "project")
+    tables = ((_table(project, "optional-dependencies"), extras), (_table(data, "dependency-groups"), groups))
+    lists = [project.get("dependencies")]
+    lists += [lines for table, chosen in tables for name, lines in table.items() if _plain(name) in map(_plain, chosen)]
+    for lines in lists:
+        yield from (line for line in lines if isinstance(line, str)) if isinstance(lines, list) else ()
+
+
+def _requirement_lines(file: Path, depth: int = DEPTH) -> Iterator[str]:
+    """Yield a requirements file's lines without comments, and those of the files it includes."""
+    for raw in read(file).splitlines() if file.is_file() else []:
+        line = re.sub(r"(^|\s)#.*", "", raw).strip()
+        included = re.fullmatch(r"(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", line)
+        if not included:
+            yield line
+        elif depth and not line.startswith(("-c", "--c")):
+            yield from _requirement_lines(file.parent / included[1], depth - 1)
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+
+
+def read(file: Path) -> str:
+    """Return a file's text, whatever its bytes are."""
+    return file.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def toml(file: Path) -> dict[str, Any]:
+    """Return a TOML file's content, or {} when there is none.
+
+    Raises:
+        ProjectError: when it is not valid.
+    """
+    if not file.is_file():
+        return {}
+    try:
+        return tomllib.loads(read(file))
+    except ValueError as error:
+        raise ProjectError(f"{file} is not valid TOML: {' '.join(str(error).split())}") from error
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(read(file))
+    except ValueError as error:
+        raise ProjectError(f"{file} is not valid JSON: {' '.join(str(error).split())}") from error
+    return data if isinstance(data, dict) else {}

@@ -12,7 +12,9 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.asgiway.django.plugins.plugin_utils import certificates, inputs, project, words
+from ansible_collections.asgiway.django.plugins.plugin_utils import certificates, inputs, project, sources, words
+
+TEXTS = ("settings", "wsgi", "asgi", "requirements", "subdirectory")  # words that say something of the project
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -62,13 +64,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         inventory = self._inventory(task_vars, extra)
 
         given, errors = self._values(spec, task_vars)
+        sources.choose(given, extra)
         unreadable = set(spec.words) - set(given)
         checked, wrong = words.check(spec, given, servers, str(Path.cwd()), {*ignore, *unreadable}, command)
         errors += wrong
 
         own = checked.get("own_words") or []
         said = {**inventory, **extra}
-        errors += words.check_pairs(spec, checked, said)
+        errors += words.check_pairs(spec, checked, said) + sources.check(checked, extra)
         names = replace(spec, renamed={**roles.renamed, **spec.renamed})
         errors += words.check_extra(extra, names, roles.names, own, servers, command)
         misspelt, warnings = words.check_inventory(inventory, names, roles.names, own)
@@ -85,10 +88,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         idle, useless = words.check_effect(spec, extra, inventory, engines, servers, command)
         errors += idle
         warnings += useless
-        if checked.get("app_path") and not errors:
+        tree = ""
+        if not errors and "app_path" not in ignore:
             try:
+                tree = self._tree(checked, command)
                 found = project.inspect(
-                    *(checked.get(f"app_{key}") or "" for key in ("path", "settings", "wsgi", "asgi", "requirements")),
+                    tree,
+                    *(checked.get(f"app_{key}") or "" for key in TEXTS),
                     *(checked.get(f"app_{key}") or () for key in ("extras", "dependency_groups")),
                 )
                 for engine in engines:
@@ -104,7 +110,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         asked = self._inputs(
             spec, given, {name: values.get(name, said[name]) for name in roles.variables if name in said}, found
         )
-        return {"words": checked, "engines": engines, "project": found, "inputs": asked, "warnings": warnings}
+        return {"words": checked, "engines": engines, "project": found, "source": tree, "inputs": asked, "warnings": warnings}
 
     def _inputs(
         self, spec: words.Spec, given: Mapping[str, Any], roles: Mapping[str, Any], found: Mapping[str, Any]
@@ -127,6 +133,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "provision": inputs.checksum({**common, "words": early, "redis": found.get("channels_redis")}),
             "release": inputs.checksum({**common, "words": given, "project": found}),
         }
+
+    def _tree(self, checked: Mapping[str, Any], command: str) -> str:
+        """Return the directory of the source; a key in a vault is opened for as long as git needs it."""
+        file = str(Path(checked["app_repo_key"]).expanduser()) if checked.get("app_repo_key") else ""
+        if not file:
+            return sources.fetch(checked, str(Path.cwd()), "", command)
+        try:
+            key = self._loader.get_real_file(str(Path.cwd() / file))
+        except AnsibleError as error:
+            there = Path(file).is_file()
+            reason = _secret_reason(error) if there else "there is no such file on this machine"
+            raise words.WordsError(f"app_repo_key {words.show(file)} cannot be read: {reason}") from error
+        try:
+            return sources.fetch(checked, str(Path.cwd()), key, command)
+        finally:
+            self._loader.cleanup_tmp_file(key)
 
     def _values(self, spec: words.Spec, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Template each word alone, so that one that cannot be worked out does not hide the others."""

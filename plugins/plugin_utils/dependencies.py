@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from email.message import Message
+from email.parser import Parser
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ class Dependencies:
     """Where they stand."""
 
     root: Path  # of the source
-    kind: str  # one of LOCKS, requirements, pyproject or none
+    kind: str  # one of LOCKS, requirements, pyproject, wheel or none
     file: str = ""  # relative to the root
     directory: str = ""  # relative to the root: where the tool that reads the file is started
 
@@ -51,6 +54,9 @@ def find(root: Path, subdirectory: str = "", named: str = "") -> Dependencies:
     """
     if named:
         return _named(root, subdirectory, named)
+    wheels = list(root.glob("*.whl"))
+    if len(wheels) == 1 and len(list(root.iterdir())) == 1:  # app_archive
+        return Dependencies(root, "wheel", wheels[0].name)
     for directory in dict.fromkeys((subdirectory, "")):
         kind, name = _first(root / directory)
         if kind == "uv.lock" and (root / subdirectory / "pyproject.toml").is_file():
@@ -87,7 +93,7 @@ def _named(root: Path, subdirectory: str, named: str) -> Dependencies:
         kind = "pylock.toml"
     if name == "Pipfile":
         raise ProjectError(f"app_requirements is {named}, which states no versions; name its lock, Pipfile.lock")
-    folder = str(Path(named).parent).removeprefix(".")
+    folder = "/".join(Path(named).parent.parts)
     if kind == "requirements":  # pip's relative paths begin where it is started, which is beside manage.py
         folder = subdirectory if f"{named}/".startswith(f"{subdirectory}/") else ""
     return Dependencies(root, kind, named, folder)
@@ -117,6 +123,8 @@ def check_choice(found: Dependencies, extras: Sequence[str], groups: Sequence[st
 
 
 def _known(found: Dependencies) -> tuple[set[str], set[str]]:
+    if found.kind == "wheel":
+        return set(_metadata(found.path).get_all("Provides-Extra", [])), set()
     if found.kind == "Pipfile.lock":
         return set(), {PIPFILE.get(name, name) for name in _json(found.path) if not name.startswith("_")}
     if found.kind == "pylock.toml":
@@ -165,6 +173,8 @@ def asks_for(
         return any(asked.search(line) for line in _requirement_lines(found.path))
     if found.kind == "pyproject":
         return any(asked.match(line.strip()) for line in _pyproject_lines(toml(found.path), extras, groups))
+    if found.kind == "wheel":
+        return any(asked.match(line.strip()) for line in _metadata(found.path).get_all("Requires-Dist", []))
     if found.kind == "Pipfile.lock":
         lock = _json(found.path)
         sections = [lock.get(key) for key in ("default", *groups)]
@@ -222,3 +232,12 @@ def _json(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ProjectError(f"{file} is not valid JSON: {' '.join(str(error).split())}") from error
     return data if isinstance(data, dict) else {}
+
+
+def _metadata(wheel: Path) -> Message:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            name = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
+            return Parser().parsestr(archive.read(name).decode(errors="replace"))
+    except (zipfile.BadZipFile, StopIteration) as error:
+        raise ProjectError(f"{wheel} is no wheel") from error

@@ -13,6 +13,7 @@ from ansible_collections.asgiway.django.plugins.plugin_utils.dependencies import
 
 CHANNELS_REDIS = ("channels-redis",)
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary")
+Roots = tuple[Path, ...]  # directories that Python looks into
 DEPTH = 8  # of `from .base import *` chains
 
 
@@ -22,42 +23,47 @@ def inspect(
     wsgi: str = "",
     asgi: str = "",
     requirements: str = "",
+    subdirectory: str = "",
     extras: Sequence[str] = (),
     groups: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Discover how a project is started and what it needs.
 
     Args:
-        path: the directory that holds manage.py.
+        path: the source's directory.
         settings: the settings module, when the user named one.
         wsgi: module:name (or module) of the WSGI callable, when the user named one.
         asgi: the same for ASGI.
         requirements: the file of the dependencies, when the user named one.
+        subdirectory: the project's directory in the source, the one that holds manage.py.
         extras: of the project, that the user chose.
         groups: of dependencies, that the user chose.
 
     Returns:
         settings (module), wsgi and asgi (module:name, or "" when there is none), requirements (the kind: a lock's name,
         requirements, pyproject or none), requirements_file and requirements_directory (relative, or ""), channels_redis
-        and psycopg (bool: whether it asks for that package, or an older psycopg).
+        and psycopg (bool: whether it asks for that package, or an older psycopg), subdirectory, and import_directories
+        (relative: the project's, and its src/ when the settings are in there).
 
     Raises:
         ProjectError: when the files do not say enough; the sentence names the word that would.
     """
-    root = Path(path).expanduser()
+    source = Path(path).expanduser()
+    root = source / subdirectory
     try:
         if not root.is_dir():
             raise ProjectError(f"app_path {root} is not a directory")
-        if settings:
-            _require_module(root, settings, f"app_settings={settings}")
-        else:
-            settings = _settings_of_manage(root)
-        found = dependencies.find(root, named=requirements)
+        settings = settings or _settings_of_manage(root)
+        roots = (root,) if _top((root,), settings) or not _top((root / "src",), settings) else (root, root / "src")
+        _require_module(roots, settings, f"app_settings={settings}")
+        found = dependencies.find(source, subdirectory, requirements)
         dependencies.check_choice(found, extras, groups)
         return {
             "settings": settings,
-            "wsgi": _callable(root, "wsgi", wsgi, settings),
-            "asgi": _callable(root, "asgi", asgi, settings),
+            "wsgi": _callable(roots, "wsgi", wsgi, settings),
+            "asgi": _callable(roots, "asgi", asgi, settings),
+            "subdirectory": subdirectory,
+            "import_directories": ["/".join(one.relative_to(source).parts) for one in roots],
             "requirements": found.kind,
             "requirements_file": found.file,
             "requirements_directory": found.directory,
@@ -129,26 +135,32 @@ def _settings_names(text: str) -> Iterator[str]:
     yield from filter(None, defaults or others)
 
 
-def _callable(root: Path, kind: str, given: str, settings: str) -> str:
+def _callable(roots: Roots, kind: str, given: str, settings: str) -> str:
     if given:
         module, _, name = given.partition(":")
-        _require_module(root, module, f"app_{kind}={given}")
+        _require_module(roots, module, f"app_{kind}={given}")
         return f"{module}:{name or 'application'}"
-    named = _setting(root, settings, f"{kind.upper()}_APPLICATION")
+    named = _setting(roots, settings, f"{kind.upper()}_APPLICATION")
     module, _, name = named.rpartition(".")
-    if module and (_module_file(root, module) or not _top(root, module)):
+    if module and (_module_file(roots, module) or not _top(roots, module)):
         return f"{module}:{name}"
     parts = settings.split(".")[:-1]
     for length in range(len(parts), -1, -1):
         module = ".".join([*parts[:length], kind])
-        if _module_file(root, module):
+        if _module_file(roots, module):
             return f"{module}:application"
-    return ""
+    # an installed package: what its name suggests is imported on the host before anything of it goes live
+    return "" if _top(roots, settings) else ".".join([*_package(parts), kind]) + ":application"
 
 
-def _setting(root: Path, module: str, name: str, depth: int = DEPTH) -> str:
+def _package(parts: list[str]) -> list[str]:
+    """Return what stands before settings, as in shop.settings.live."""
+    return parts[: parts.index("settings")] if "settings" in parts[1:] else parts
+
+
+def _setting(roots: Roots, module: str, name: str, depth: int = DEPTH) -> str:
     """Return a setting that is written as text, in the module or in what it imports with *; the last one counts."""
-    file = _module_file(root, module)
+    file = _module_file(roots, module)
     tree = _parse(read(file)) if file else None
     value = ""
     for node in tree.body if tree else []:
@@ -156,7 +168,7 @@ def _setting(root: Path, module: str, name: str, depth: int = DEPTH) -> str:
             package = module.split(".") if file and file.name == "__init__.py" else module.split(".")[:-1]
             base = package[: len(package) - node.level + 1] if node.level else []
             other = ".".join([*base, *([node.module] if node.module else [])])
-            value = _setting(root, other, name, depth - 1) or value
+            value = _setting(roots, other, name, depth - 1) or value
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(target, ast.Name) and target.id == name for target in targets):
@@ -164,25 +176,26 @@ def _setting(root: Path, module: str, name: str, depth: int = DEPTH) -> str:
     return value
 
 
-def _module_file(root: Path, module: str) -> Path | None:
+def _module_file(roots: Roots, module: str) -> Path | None:
     if not re.fullmatch(r"\w+(\.\w+)*", module):
         return None
-    base = root.joinpath(*module.split("."))
-    for file in (base.with_name(base.name + ".py"), base / "__init__.py"):
-        if file.is_file():
-            return file
+    for root in roots:
+        base = root.joinpath(*module.split("."))
+        for file in (base.with_name(base.name + ".py"), base / "__init__.py"):
+            if file.is_file():
+                return file
     return None
 
 
-def _top(root: Path, module: str) -> bool:
+def _top(roots: Roots, module: str) -> bool:
     """Tell whether a module's first part is of the project; the rest of the world is not ours to judge."""
-    first = root / module.split(".")[0]
-    return first.is_dir() or first.with_name(first.name + ".py").is_file()
+    tops = [root / module.split(".")[0] for root in roots]
+    return any(top.is_dir() or top.with_name(top.name + ".py").is_file() for top in tops)
 
 
-def _require_module(root: Path, module: str, subject: str) -> None:
-    if _top(root, module) and not _module_file(root, module):
-        raise ProjectError(f"{subject}: no module named {module} in {root} (no {module.replace('.', '/')}.py)")
+def _require_module(roots: Roots, module: str, subject: str) -> None:
+    if _top(roots, module) and not _module_file(roots, module):
+        raise ProjectError(f"{subject}: no module named {module} in {roots[-1]} (no {module.replace('.', '/')}.py)")
 
 
 # --- text -----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from ansible_collections.asgiway.django.plugins.plugin_utils.role_specs import (
     read_roles,
 )
 from ansible_collections.asgiway.django.plugins.plugin_utils.server_word import Servers, check_server, parse_servers
+from ansible_collections.asgiway.django.plugins.plugin_utils.sources import WORDS as SOURCES
 from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import one_slip, suggest
 from ansible_collections.asgiway.django.plugins.plugin_utils.values import cast, show, try_word
 
@@ -93,10 +94,21 @@ def check(
                 check_server(value, servers, command)
             words[name] = value
             if name == "app_path":
-                words[name] = check_path(words[name], start, str(given.get("app_settings") or ""), command)
+                words[name] = _source(word, value, given, start, command)
         except WordsError as error:
             errors.append(str(error))
     return {name: value for name, value in words.items() if not spec.words[name].secret}, errors
+
+
+def _source(word: Word, value: str, given: Mapping[str, Any], start: str, command: str) -> str:
+    """Return app_path as an absolute path, or "" where the project comes from elsewhere."""
+    others = [other for other in SOURCES if other != word.name and given.get(other)]
+    if not value and others:
+        return ""
+    if not value:
+        raise WordsError(f"app_path is not set, nor is app_repo or app_archive.{try_word(word, command)}")
+    settings, subdirectory = (str(given.get(f"app_{key}") or "") for key in ("settings", "subdirectory"))
+    return check_path(value, start, settings, command, subdirectory)
 
 
 def message(errors: list[str]) -> str:

@@ -54,6 +54,8 @@ def test_a_new_project_needs_no_word(make: Make) -> None:
         "settings": "shop.settings",
         "wsgi": "shop.wsgi:application",
         "asgi": "shop.asgi:application",
+        "subdirectory": "",
+        "import_directories": [""],
         "requirements": "none",
         "requirements_file": "",
         "requirements_directory": "",
@@ -114,6 +116,25 @@ def test_the_users_words_win(make: Make) -> None:
         "shop.other:app",
     )
     assert project.inspect(str(root), settings="installed.settings")["settings"] == "installed.settings"
+
+
+@pytest.mark.parametrize("given", ["", "shop.settings"])
+def test_a_src_layout_in_a_subdirectory(make: Make, given: str) -> None:
+    files = {name if name == "manage.py" else f"src/{name}": text for name, text in STARTPROJECT.items()}
+    root = make({f".backend/{name}": text for name, text in files.items()} | {"requirements.txt": ""})
+    found = project.inspect(str(root), given, subdirectory=".backend")
+    assert (found["wsgi"], found["subdirectory"]) == ("shop.wsgi:application", ".backend")
+    assert found["import_directories"] == [".backend", ".backend/src"]
+    assert (found["requirements_file"], found["requirements_directory"]) == ("requirements.txt", "")
+    assert "no module named shop.live in" in sentence(project.inspect, str(root), "shop.live", subdirectory=".backend")
+
+
+@pytest.mark.parametrize(
+    ("given", "wsgi"), [("pretalx.settings", "pretalx.wsgi"), ("a.b.settings.live", "a.b.wsgi"), ("conf", "wsgi")]
+)
+def test_an_installed_package_has_its_callables_beside_its_settings(make: Make, given: str, wsgi: str) -> None:
+    found = project.inspect(str(make({"requirements.txt": "pretalx"})), given)
+    assert (found["wsgi"], found["asgi"]) == (f"{wsgi}:application", f"{wsgi.replace('wsgi', 'asgi')}:application")
 
 
 @pytest.mark.parametrize("word", ["settings", "wsgi", "asgi"])

@@ -515,7 +515,7 @@ def test_the_words_come_with_their_defaults(project: Path) -> None:
 def test_words_without_default_must_be_given_unless_ignored() -> None:
     assert words.check(SPEC, {}, SERVERS, "/")[1] == [
         "app_name is not set. Try: ./asgiway deploy -e app_name=shop",
-        "app_path is not set. Try: ./asgiway deploy -e app_path=~/code/shop",
+        "app_path is not set, nor is app_repo or app_archive. Try: ./asgiway deploy -e app_path=~/code/shop",
     ]
     result, errors = words.check(
         SPEC, {"app_name": "a", "app_path": "no", "server": "no"}, SERVERS, "/", ["app_path", "server"]

@@ -68,7 +68,7 @@ def test_every_number_has_limits() -> None:
 
 def test_every_text_says_what_it_may_hold() -> None:
     free = {"server", "app_path", "app_server_name", "release_server", "release_bad"}
-    free |= {"tls_certificate", "tls_key", "acme_ca", "tls_acme_ca"}
+    free |= {"tls_certificate", "tls_key", "acme_ca", "tls_acme_ca", "app_repo_key", "app_archive"}
     assert {
         name
         for name, word in DECLARED.items()

@@ -29,6 +29,8 @@ def publish(source: Path, target: Path) -> list[Path]:
             temporary.chmod(0o644)
             temporary.replace(there)
             written.append(name)
+            if not path.with_name(f"{path.name}.gz").exists():
+                there.with_name(f"{there.name}.gz").unlink(missing_ok=True)  # of another release's file of this name
     return written
 
 

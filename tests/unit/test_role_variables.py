@@ -39,7 +39,7 @@ def test_good_values_of_roles_pass() -> None:
         "nginx_worker_connections": "1024",  # as -e gives it
         "nginx_refuse_unknown_hosts": False,
         "redis_maxmemory": "200mb",
-        "host_packages_extra": ["libpq5"],
+        "host_packages": ["python3-venv"],
         "app_server_gate_idle_seconds": "0.5",
         "app_server_engines_custom": {"mine": {"interface": "wsgi"}},
     }

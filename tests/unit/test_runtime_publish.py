@@ -30,6 +30,21 @@ def shared(tmp_path: Path) -> Path:
     return target
 
 
+def test_a_compressed_copy_of_another_content_goes(release: Path, shared: Path) -> None:
+    (release / "css/app.css").write_text("old")
+    (release / "css/app.css.gz").write_text("old, compressed")
+    (release / "css/same.css").write_text("same")
+    (release / "css/same.css.gz").write_text("same, compressed")
+    publish.publish(release, shared)
+    (release / "css/app.css").write_text("new")
+    (release / "css/app.css.gz").unlink()
+    (release / "css/same.css.gz").unlink()
+    publish.publish(release, shared)
+    assert (shared / "css/app.css").read_text() == "new"
+    assert not (shared / "css/app.css.gz").exists()
+    assert (shared / "css/same.css.gz").exists()
+
+
 def test_everything_is_copied_and_readable_for_nginx(release: Path, shared: Path) -> None:
     names = [str(name) for name in publish.publish(release, shared)]
     assert names == ["css/a.0123456789ab.css", "css/deep/b.css", "staticfiles.json"]

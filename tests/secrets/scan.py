@@ -13,7 +13,7 @@ from pathlib import Path
 
 PLACES = ("/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var")
 # for root alone: the files that hold the generated ones, and each release's environment
-MEANT = "/etc/asgiway/{name}/[^/]+|/srv/{name}/releases/[0-9a-f]{{12}}/(build\\.)?env"
+MEANT = "/etc/asgiway/{name}/[^/]+|/srv/{name}/releases/[0-9a-f]{{12}}/env"
 Secrets = dict[str, bytes]
 
 

@@ -1,0 +1,117 @@
+"""What a build runs for each kind of dependencies: the role's own tasks, templated by Ansible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/release"
+LOADER = DataLoader()
+HOME = "/srv/shop/releases/0123456789ab"
+BUILD = [f"{HOME}/launch", "-l", "/run/lock/shop.busy", f"{HOME}/build.env", "/opt/asgiway/bin/uv"]
+PYTHON = ["--quiet", "--python", f"{HOME}/venv/bin/python", "--compile-bytecode"]
+ENGINE = ["gunicorn>=23"]
+
+
+def read(name: str) -> Any:
+    return LOADER.load_from_file(str(ROLE / name), trusted_as_template=True)
+
+
+def run(file: str, task: str, kind: str, **chosen: Any) -> dict[str, Any]:
+    """Return the options of a task's command; {} when it is skipped."""
+    (found,) = [each for each in read(f"tasks/{file}.yml") if each["name"] == task]
+    requirements = {"kind": kind, "path": "", "directory": "", "extras": [], "groups": []} | chosen
+    variables = read("vars/main.yml") | {
+        "release_root": "/srv/shop",
+        "release_id": "0123456789ab",
+        "release_user": "shop",
+        "release_busy_file": "/run/lock/shop.busy",
+        "release_tools_dir": "/opt/asgiway",
+        "release_python": "/usr/bin/python3",
+        "release_directory": "backend",
+        "release_packages": ENGINE,
+        "release_requirements": requirements,
+        "__release_command": "npm run 'all'",
+    }
+    templar = Templar(loader=LOADER, variables=variables | found.get("vars", {}))
+    if "when" in found and not templar.evaluate_conditional(found["when"]):
+        return {}
+    command = found.get("ansible.builtin.command", {})
+    return (
+        {"argv": templar.template(command["argv"]), "chdir": templar.template(command["chdir"])} if command else {"": 1}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "chosen", "expected"),
+    [
+        ("none", {}, ["pip", "install", *PYTHON, "django", *ENGINE]),
+        ("requirements", {"path": "r/live.txt"}, ["pip", "install", *PYTHON, "-r", f"{HOME}/src/r/live.txt", *ENGINE]),
+        (
+            "pyproject",
+            {"path": "pyproject.toml", "extras": ["a", "b"], "groups": ["live"]},
+            [
+                *("pip", "install", *PYTHON, "-r", f"{HOME}/src/pyproject.toml"),
+                *("--extra=a", "--extra=b", "--group=live", *ENGINE),
+            ],
+        ),
+        ("uv.lock", {"groups": ["live"]}, ["sync", "--frozen", *PYTHON, "--no-dev", "--group=live"]),
+        ("uv.lock", {"groups": ["dev"], "extras": ["a"]}, ["sync", "--frozen", *PYTHON, "--extra=a", "--group=dev"]),
+        (
+            "pylock.toml",
+            {"path": "pylock.toml", "extras": ["a"]},
+            ["pip", "install", *PYTHON, "--preview-features", "pylock", "-r", f"{HOME}/src/pylock.toml", "--extra=a"],
+        ),
+        ("poetry.lock", {"groups": ["live"]}, ["pip", "install", *PYTHON, "-r", "-", *ENGINE]),
+        ("Pipfile.lock", {}, ["pip", "install", *PYTHON, "-r", "-", *ENGINE]),
+        (
+            "wheel",
+            {"path": "s-1-py3-none-any.whl", "extras": ["a", "b"]},
+            ["pip", "install", *PYTHON, f"{HOME}/src/s-1-py3-none-any.whl[a,b]", *ENGINE],
+        ),
+    ],
+)
+def test_the_projects_packages(kind: str, chosen: dict[str, Any], expected: list[str]) -> None:
+    done = run("build_venv", "Install the project's packages", kind, directory="backend", **chosen)
+    assert done == {"argv": [*BUILD, *expected], "chdir": f"{HOME}/src/backend"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("poetry.lock", ["poetry", "export", "--no-ansi", "--only=main,live,x", "--extras=a"]),
+        ("Pipfile.lock", ["pipenv", "requirements", "--hash", "--categories=packages,live,x"]),
+    ],
+)
+def test_a_lock_that_uv_does_not_read_is_read_by_its_own_tool(kind: str, expected: list[str]) -> None:
+    argv = run("build_venv", "Read the project's lock", kind, groups=["live", "x"], extras=["a"])["argv"]
+    assert argv[: len(BUILD) + 2] == [*BUILD, "tool", "run"]
+    assert argv[-len(expected) :] == expected
+    assert [part for part in argv if part.startswith(expected[0]) and "==" in part], "its version is not pinned"
+
+
+@pytest.mark.parametrize("kind", ["uv.lock", "pylock.toml", "requirements", "none"])
+def test_only_what_needs_it_is_read_first(kind: str) -> None:
+    assert run("build_venv", "Read the project's lock", kind) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "alone"), [("uv.lock", True), ("pylock.toml", True), ("poetry.lock", False), ("wheel", False)]
+)
+def test_the_engine_comes_in_a_step_of_its_own_where_uv_takes_a_lock_alone(kind: str, alone: bool) -> None:
+    assert bool(run("build_venv", "Add the engine to what a lock has put there", kind)) is alone
+    argv = run("build_engine", "Add the engine without a change of the project's own versions", kind)["argv"]
+    assert argv == [*BUILD, "pip", "install", *PYTHON, "-c", "-", *ENGINE]
+
+
+def test_a_command_of_the_projects_runs_as_the_app_with_both_environments() -> None:
+    done = run("build_commands", "Run the project's own commands", "none")
+    assert done["chdir"] == f"{HOME}/src/backend"
+    launch = f"{HOME}/launch"
+    assert done["argv"][:8] == [*BUILD[:4], launch, "-u", "shop", f"{HOME}/env"]
+    assert done["argv"][9].startswith(f"PATH={HOME}/venv/bin:")
+    assert done["argv"][-1] == "npm run 'all'"

@@ -87,11 +87,10 @@ def require(project: dict[str, Any], interface: str, engine: str) -> None:
         ProjectError: when it has no such callable.
     """
     if not project[interface]:
-        package = project["settings"].split(".")[0]
         raise ProjectError(
             f"{engine} speaks {interface.upper()} and the project has no {interface}.py beside its settings"
-            f" ({project['settings']}); add one, or name the callable:"
-            f" -e app_{interface}={package}.{interface}:application"
+            f" ({project['settings']}); add one, name the callable, or take Django's plain one:"
+            f" -e app_{interface}=asgiway_runtime.plain:{interface}"
         )
 
 

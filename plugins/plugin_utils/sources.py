@@ -234,7 +234,8 @@ def unpack(archive: Path) -> Path:
         WordsError: when it cannot be read, or wants to write outside of its directory.
     """
     try:
-        digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:24]
+        with archive.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:24]
         with _draft(cache() / "trees", digest) as draft:
             if draft and archive.suffix == ".whl":
                 _check_wheel(archive)

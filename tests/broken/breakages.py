@@ -35,6 +35,12 @@ def bad_import_of_a_consumer(app: Path) -> None:
     edit(app / "live/routing.py", "from live import consumers", "from live import consumers, presence  # noqa: F401")
 
 
+def pinned_engine(app: Path) -> None:
+    """The project wants an engine that is older than the kit's."""
+    with (app / "requirements.txt").open("a") as file:
+        file.write("uvicorn==0.20.0\n")
+
+
 def raising_migration(app: Path) -> None:
     """A data migration meets data that nobody thought of."""
     (app / "live/migrations/0002_currencies.py").write_text(
@@ -110,6 +116,7 @@ BEFORE_THE_SWITCH = [
     Breakage(
         "import-in-a-consumer", bad_import_of_a_consumer, ("No module named 'channels.presence'",), 240, core=True
     ),
+    Breakage("pinned-engine", pinned_engine, ("No solution found", "uvicorn==0.20.0"), 240),
     Breakage("migration", raising_migration, ("RuntimeError: entry 4711 has no currency",), 240, core=True),
     Breakage("hang", hang, ("GET /healthz over /run/", "waiting for the mainframe"), 240),
     Breakage("crash-loop", crash_loop, ("GET /healthz over /run/", "no licence for this machine"), 240, core=True),

@@ -200,8 +200,8 @@ def test_a_server_needs_its_interface(make: Make) -> None:
     found = project.inspect(str(make({key: text for key, text in STARTPROJECT.items() if key != "shop/asgi.py"})))
     project.require(found, "wsgi", "gunicorn")
     assert sentence(project.require, found, "asgi", "daphne") == (
-        "daphne speaks ASGI and the project has no asgi.py beside its settings (shop.settings); add one, or name the"
-        " callable: -e app_asgi=shop.asgi:application"
+        "daphne speaks ASGI and the project has no asgi.py beside its settings (shop.settings); add one, name the"
+        " callable, or take Django's plain one: -e app_asgi=asgiway_runtime.plain:asgi"
     )
 
 

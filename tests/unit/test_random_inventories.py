@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import yaml
 from ansible.template import trust_as_template
 from ansible_collections.asgiway.django.plugins.plugin_utils import words
@@ -38,12 +40,22 @@ TEMPLATES = st.sampled_from(
 ).map(trust_as_template)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's cache out of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def right(word: words.Word) -> st.SearchStrategy[Any]:
     """Return values that the declaration allows."""
     if word.name == "server":
         return st.sampled_from([*SERVERS["engines"], *SERVERS["aliases"], "gunicorn+daphne", "daphne+gunicorn"])
     if word.name == "app_path":
         return st.just(str(ROOT / "sample_app"))
+    if word.name == "app_repo":
+        return st.just("/nowhere/shop.git")  # nobody beyond this machine is asked
     known = [value for value in (word.default, word.example) if value is not None and "{{" not in str(value)]
     if word.choices:
         return st.sampled_from(word.choices)

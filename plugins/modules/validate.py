@@ -66,9 +66,13 @@ engines:
   returned: success
   type: list
 project:
-  description: Settings, WSGI, ASGI and requirements that were found in app_path; empty when app_path is ignored.
+  description: Settings, WSGI, ASGI and requirements that were found in the source; empty when app_path is ignored.
   returned: success
   type: dict
+source:
+  description: The directory of the source on the controller; empty when app_path is ignored.
+  returned: success
+  type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -285,6 +285,31 @@ def test_a_wheel_is_installed_as_it_is(tmp_path: Path) -> None:
 # --- the words ------------------------------------------------------------------------------------------------------
 
 SITE = {"app_name": "shop", "server": "gunicorn"}
+GOOD = {
+    "app_repo": "https://git.example.com/a.git ssh://git@git.example.com:2222/a git@git.example.com:a file:///a /a",
+    "app_version": "v2.1 feature/new-cart 0a1b2c3 1.0+debian _x",
+    "app_subdirectory": "backend apps/shop.site .hidden",
+}
+BAD = {
+    "app_repo": "https://me:hunter2@git.example.com/a ssh://git:hunter2@git.example.com/a ext::sh ssh://-oProxyCommand=x/a"
+    " --upload-pack=x -x@h:a git@-h:a a/b file://h/x",
+    "app_version": "-x a..b /x ~x HEAD^ a:b",
+    "app_subdirectory": ".. ../a a/../b a/.. /a .",
+}
+
+
+@pytest.mark.parametrize(("word", "value"), [(word, value) for word in GOOD for value in GOOD[word].split()])
+def test_what_may_be_said(word: str, value: str) -> None:
+    assert "it must be" not in validate_words({**SITE, word: value, "app_path": "nowhere"})["msg"]
+
+
+@pytest.mark.parametrize(("word", "value"), [(word, value) for word in BAD for value in BAD[word].split()])
+def test_what_may_not_be_said_is_not_shown_to_git(word: str, value: str, cache: Path) -> None:
+    said = validate_words({**SITE, "app_repo": "/nowhere/a.git", word: value})["msg"]
+    assert said.startswith(f"{word} is ")
+    assert "it must be empty or " in said
+    assert "hunter2" not in said
+    assert not cache.exists()
 
 
 def test_one_source_is_enough_and_two_are_too_many(repository: Path) -> None:

@@ -110,7 +110,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         asked = self._inputs(
             spec, given, {name: values.get(name, said[name]) for name in roles.variables if name in said}, found
         )
-        return {"words": checked, "engines": engines, "project": found, "source": tree, "inputs": asked, "warnings": warnings}
+        return {
+            "words": checked,
+            "engines": engines,
+            "project": found,
+            "source": tree,
+            "inputs": asked,
+            "warnings": warnings,
+        }
 
     def _inputs(
         self, spec: words.Spec, given: Mapping[str, Any], roles: Mapping[str, Any], found: Mapping[str, Any]

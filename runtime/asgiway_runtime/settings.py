@@ -27,14 +27,15 @@ def _hosts() -> list[str]:
 
 
 def _databases() -> dict[str, Any]:
-    """SQLite files inside the source move to the state directory: a release is read-only, data outlives it."""
+    """SQLite files inside the source or venv/ move to the state directory: a release is read-only, data outlives it."""
     databases = {name: dict(database) for name, database in _get("DATABASES", {}).items()}
     if url := os.environ.get("ASGIWAY_DATABASE_URL"):
         databases["default"] = _postgresql(databases.get("default", {}), url)
     source, state = Path(os.environ["ASGIWAY_SOURCE_DIR"]), Path(os.environ["ASGIWAY_STATE_DIR"])
+    inside = {source, source.with_name("venv")}  # where an installed project's settings believe to be
     for database in databases.values():
         path = Path(str(database.get("NAME", "")))
-        if database.get("ENGINE", "").endswith("sqlite3") and (not path.is_absolute() or source in path.parents):
+        if database.get("ENGINE", "").endswith("sqlite3") and (not path.is_absolute() or inside & {*path.parents}):
             database["NAME"] = str(state / path.name)
         if os.environ.get("ASGIWAY_INTERFACE") == "asgi":
             database["CONN_MAX_AGE"] = 0  # threads come and go, and each would keep its own connection

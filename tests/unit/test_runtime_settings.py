@@ -139,6 +139,7 @@ def test_debug_is_off_whatever_they_say(overlay: Overlay) -> None:
         ("'/srv/shop/releases/r/src/db.sqlite3'", "/var/lib/shop/db.sqlite3"),
         ("'db.sqlite3'", "/var/lib/shop/db.sqlite3"),
         ("__import__('pathlib').Path('/srv/shop/releases/r/src/data/db.sqlite3')", "/var/lib/shop/db.sqlite3"),
+        ("'/srv/shop/releases/r/venv/lib/python3.13/site-packages/db.sqlite3'", "/var/lib/shop/db.sqlite3"),
         ("'/data/db.sqlite3'", "/data/db.sqlite3"),
         ("'/srv/shop/releases/r/src-of-another/db.sqlite3'", "/srv/shop/releases/r/src-of-another/db.sqlite3"),
     ],

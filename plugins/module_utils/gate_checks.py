@@ -69,7 +69,14 @@ class Site:
 
     def headers(self) -> dict[str, str]:
         """Return the headers that nginx sets, without Host."""
-        return {"X-Forwarded-Proto": self.scheme, "X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1"}
+        named = re.search(r":(\d+)$", self.host)
+        return {
+            "X-Forwarded-Proto": self.scheme,
+            "X-Forwarded-For": "127.0.0.1",
+            "X-Real-IP": "127.0.0.1",
+            # over a Unix socket an ASGI application has no port of its own: request.get_port() would be "None"
+            "X-Forwarded-Port": named[1] if named else {"https": "443"}.get(self.scheme, "80"),
+        }
 
 
 def dead(output: str) -> str:

@@ -339,6 +339,19 @@ def test_an_echo_passes_with_host_and_origin(ask_ws: RunModule, sock: Path) -> N
     assert headers["X-Forwarded-Proto"] == "https"
 
 
+@pytest.mark.parametrize(
+    ("host", "scheme", "port"),
+    [
+        ("shop.test:8080", "http", "8080"),
+        ("shop.test", "https", "443"),
+        ("[::1]", "http", "80"),
+        ("[::1]:8", "http", "8"),
+    ],
+)
+def test_the_port_is_said_as_nginx_says_it(host: str, scheme: str, port: str) -> None:
+    assert gate_checks.Site(host, scheme, "/", "", "", "").headers()["X-Forwarded-Port"] == port
+
+
 def test_a_first_frame_of_any_kind_is_good(ask_ws: RunModule, sock: Path) -> None:
     def greet(connection: ServerConnection) -> None:
         connection.send(b"hello")

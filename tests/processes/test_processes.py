@@ -14,8 +14,6 @@ from working import CELERY, PROCESSES, Workers
 
 pytestmark = pytest.mark.timeout(1200)  # several deploys each
 
-# longer than a deploy without anything to drain takes, and within the worker's stop_seconds
-LONG = 80.0
 NOTE = {"command": "manage.py note due"}
 
 
@@ -66,26 +64,46 @@ class Watch:
         self.thread.join(30)
 
 
+class Asking:
+    """Asks for a task of 20 s every 3 s, so that some are under way whenever something happens."""
+
+    def __init__(self, workers: Workers) -> None:
+        self.workers = workers
+        options = ["--seconds=20", "--every=3"]
+        self.thread = threading.Thread(target=workers.ask, args=("slow", "often", *options), kwargs={"limit": 900})
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.workers.touch("often-enough")
+        self.thread.join(30)
+
+
 @pytest.mark.core
 def test_tasks_that_run_across_a_deploy_finish_exactly_once(workers: Workers, live: str) -> None:
-    seconds = {"acceptance": 20.0, "long": LONG}
-    for key, duration in seconds.items():
-        workers.ask(key, duration)
-        workers.wait("begun", key=key)
+    workers.ask("held", "held")
+    workers.wait("begun", key="held")
     workers.change_code()
-    with Watch(workers) as beats:
+    with Watch(workers) as beats, Asking(workers):
         workers.deploy()
     new = workers.site.health()["release"]
     assert new != live
-    # nobody waits for the long one, and the new worker takes what comes
-    assert workers.lines("done", key="long") == []
-    workers.ask("next", 0)
-    assert workers.wait("done", key="next")["release"] == new
-    for key in seconds:
-        assert workers.wait("done", limit=LONG + 30, key=key)["release"] == live
-    wait_for("the old worker is gone", lambda: {*running(workers, CELERY).values()} == {new}, 30)
+    # nobody waits for the one that takes very long
+    assert workers.lines("done", key="held") == []
+    assert "finishes what it has begun" in workers.site.change("status").output
+    assert workers.deploy().changed == 0
+    workers.touch("let-held-go")
+    assert workers.wait("done", key="held")["release"] == live
+    asked = {line["key"] for line in workers.lines("asked")}
+    wait_for("all are done", lambda: asked <= {line["key"] for line in workers.lines("done")}, 120)
     counted = Counter((line["what"], line["key"]) for what in ("begun", "done") for line in workers.lines(what))
-    assert {*counted.values()} == {1}, counted
+    assert counted == {(what, key): 1 for what in ("begun", "done") for key in asked}
+    # the new worker was there while old ones finished theirs
+    first = min(line["at"] for line in workers.lines("begun", release=new))
+    across = [line for line in workers.lines("done", release=live) if line["at"] > first and line["key"] != "held"]
+    assert across
+    wait_for("the old worker is gone", lambda: {*running(workers, CELERY).values()} == {new}, 30)
     # one beat after the other, and never two
     assert max(beats.seen) == 1
     assert len(running(workers, f"{CELERY} beat")) == 1
@@ -134,7 +152,7 @@ def test_a_rollback_brings_the_workers_of_that_release(workers: Workers, live: s
     workers.site.change("rollback")
     assert workers.site.health()["release"] == live
     wait_for("only they run", lambda: {*running(workers, CELERY).values()} == {live}, 120)
-    workers.ask("back", 0)
+    workers.ask("slow", "back", "--seconds=0")
     assert workers.wait("done", key="back")["release"] == live
 
 

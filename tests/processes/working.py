@@ -15,8 +15,8 @@ BROKER_PORT = 6399
 CELERY = "celery -A queueing"
 PROCESSES = {
     "worker": {
-        "command": f"{CELERY} worker -l info -c 2 -n worker-{{instance}}-{{release}}@%h -Q celery",
-        "stop_seconds": 90,
+        "command": f"{CELERY} worker -l info -c 10 -n worker-{{instance}}-{{release}}@%h -Q celery",
+        "stop_seconds": 900,
     },
     "beat": {"command": f"{CELERY} beat -s /tmp/beat", "singleton": True, "stop_seconds": 20},
 }
@@ -67,10 +67,14 @@ class Workers:
         """Make the next deploy a new release."""
         (self.project / "queueing/changed.py").write_text(f'"""{uuid4().hex}."""\n')
 
-    def ask(self, key: str, seconds: float) -> None:
-        """Put a task into the queue, through the command that an administrator would type."""
-        code = f"from queueing.celery import slow; slow.delay({key!r}, {seconds!r})"
-        self.site.on_host(f"{self.site.app}-manage", "shell", "--no-imports", "-c", code)
+    def ask(self, task: str, key: str, *more: str, limit: float = 60) -> None:
+        """Put tasks into the queue, through the command that an administrator would type."""
+        self.site.on_host(f"{self.site.app}-manage", "ask", task, key, *more, limit=limit)
+
+    def touch(self, name: str) -> None:
+        """Make a file in the app's data directory that a task or a command looks for."""
+        path = f"/var/lib/{self.site.app}/{name}"
+        self.site.on_host("install", "-o", self.site.app, "-m", "600", "/dev/null", path)
 
     def forget(self) -> None:
         """Empty the record."""

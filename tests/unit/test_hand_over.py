@@ -27,6 +27,7 @@ class FakeSystemd:
         self.active: dict[str, str] = {}
         self.since: dict[str, float] = {}
         self.dies: set[str] = set()
+        self.ends: set[str] = set()
         self.busy: set[str] = set()
         self.jobs: set[str] = set()
         self.calls: list[str] = []
@@ -56,7 +57,7 @@ class FakeSystemd:
             assert no_block, "a start would wait for the whole stop"
             self.jobs.add(name)
             return
-        self.active[name] = "activating" if name in self.dies else "active"
+        self.active[name] = "activating" if name in self.dies else "inactive" if name in self.ends else "active"
         self.since[name] = time.clock_gettime(time.CLOCK_MONOTONIC)
 
     def _stop(self, name: str, no_block: bool) -> None:
@@ -153,6 +154,12 @@ def test_one_that_dies_ends_it_before_the_old_ones_are_told(fake: FakeSystemd) -
     assert not [call for call in fake.calls if call.startswith(("stop", "disable"))]
 
 
+def test_one_that_is_down_again_ends_it_too(fake: FakeSystemd) -> None:
+    fake.ends = {unit(NEW, "worker")}
+    with pytest.raises(Refusal, match="does not stay up"):
+        run(fake)
+
+
 def test_one_that_never_comes_up_ends_it_in_time(fake: FakeSystemd) -> None:
     with pytest.raises(Refusal, match="has not been up for 30 s within 0 s"):
         run(fake, settle=30, patience=0)
@@ -174,6 +181,7 @@ def test_on_the_way_back_one_that_still_works_is_started_when_it_has_ended(fake:
     assert f"start --no-block {unit(OLD, 'worker')}" in fake.calls
     fake.calls.clear()
     assert not run(fake, groups=only, **back)["changed"], "it is queued already"
+    assert fake.calls == []
 
 
 def test_the_next_release_takes_back_what_was_to_be_started(fake: FakeSystemd) -> None:

@@ -1,9 +1,10 @@
-"""A Celery application with one long task, and a beat that has something to do each second."""
+"""A Celery application with tasks that take a while, and a beat that has something to do each second."""
 
 from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from celery import Celery
 
@@ -20,6 +21,17 @@ def slow(key: str, seconds: float) -> None:
     """Take a while."""
     record("begun", key=key)
     time.sleep(seconds)
+    record("done", key=key)
+
+
+@app.task
+def held(key: str) -> None:
+    """Take until somebody lets it go."""
+    record("begun", key=key)
+    gate = Path(os.environ["ASGIWAY_STATE_DIR"]) / f"let-{key}-go"
+    while not gate.exists():
+        time.sleep(0.1)
+    gate.unlink()
     record("done", key=key)
 
 

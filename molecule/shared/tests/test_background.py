@@ -23,6 +23,7 @@ def groups(host: Any, site: Site, kind: str) -> list[dict[str, Any]]:
 
 
 def test_a_process_is_the_live_releases_and_for_the_next_boot(host: Any, site: Site, manager: str) -> None:
+    """Each manager says it in its own words."""
     for group in groups(host, site, "process"):
         if manager == "systemd":
             unit = f"{site.name}-{site.release}-{group['name']}@1.service"
@@ -37,6 +38,7 @@ def test_a_process_is_the_live_releases_and_for_the_next_boot(host: Any, site: S
 
 
 def test_what_is_due_has_been_run(host: Any, site: Site, manager: str) -> None:
+    """Its timer has fired since the boot, and what it started ended well."""
     if manager != "systemd":
         pytest.skip("cron tells nobody")
     for group in groups(host, site, "schedule"):
@@ -53,6 +55,7 @@ def test_what_is_due_has_been_run(host: Any, site: Site, manager: str) -> None:
 
 
 def test_an_administrator_has_the_live_releases_manage_py(host: Any, site: Site) -> None:
+    """Whichever release that is, and as its user."""
     code = "import getpass, os; print(getpass.getuser(), os.environ['ASGIWAY_RELEASE'], os.getcwd())"
     said = host.check_output("%s-manage shell -v0 -c %s", site.name, code).split()
     assert said[-3:] == [site.name, site.release, f"{site.directory}/src"]

@@ -14,8 +14,6 @@ from working import CELERY, PROCESSES, Workers
 
 pytestmark = pytest.mark.timeout(1200)  # several deploys each
 
-NOTE = {"command": "manage.py note due"}
-
 
 def running(workers: Workers, what: str) -> dict[int, str]:
     """Return pid -> release of the processes of the app that say `what` on their command line."""
@@ -25,10 +23,6 @@ def running(workers: Workers, what: str) -> dict[int, str]:
         (pid, re.search(r"/releases/([0-9a-f]{12})/", args)) for pid, user, args in rows if user == workers.site.app
     ]
     return {int(pid): match[1] for pid, match in found if match}
-
-
-def systemd(workers: Workers) -> bool:
-    return bool(workers.site.on_host("sh", "-c", "test -d /run/systemd/system && echo yes || :").strip())
 
 
 @pytest.fixture
@@ -81,18 +75,28 @@ class Asking:
 
 
 @pytest.mark.core
-def test_tasks_that_run_across_a_deploy_finish_exactly_once(workers: Workers, live: str) -> None:
+def test_tasks_finish_and_schedules_run_exactly_once_across_a_deploy(workers: Workers, live: str) -> None:
     workers.ask("held", "held")
     workers.wait("begun", key="held")
+    workers.wait("note", limit=2 * workers.period + 30)
     workers.change_code()
-    with Watch(workers) as beats, Asking(workers):
-        workers.deploy()
-    new = workers.site.health()["release"]
-    assert new != live
     try:
+        with Watch(workers) as beats, Asking(workers):
+            workers.deploy()
+        new = workers.site.health()["release"]
+        assert new != live
         # nobody waits for the one that takes very long
         assert workers.lines("done", key="held") == []
         assert "finishes what it has begun" in " ".join(workers.site.change("status").output.split())
+        # one beat after the other, and never two
+        assert max(beats.seen) == 1
+        assert len(running(workers, f"{CELERY} beat")) == 1
+        # each due time had one run, of whichever release was live
+        workers.wait("note", limit=2 * workers.period + 30, release=new)
+        notes = workers.lines("note")
+        due = [int(line["at"] // workers.period) for line in notes]
+        assert due == [*range(due[0], due[0] + len(due))]
+        assert {line["release"] for line in notes} == {live, new}
         assert workers.deploy().changed == 0
     finally:
         workers.touch("let-held-go")
@@ -106,16 +110,13 @@ def test_tasks_that_run_across_a_deploy_finish_exactly_once(workers: Workers, li
     across = [line for line in workers.lines("done", release=live) if line["at"] > first and line["key"] != "held"]
     assert across
     wait_for("the old worker is gone", lambda: {*running(workers, CELERY).values()} == {new}, 30)
-    # one beat after the other, and never two
-    assert max(beats.seen) == 1
-    assert len(running(workers, f"{CELERY} beat")) == 1
 
 
 @pytest.mark.core
 def test_a_second_deploy_changes_nothing_and_heals_a_worker(workers: Workers, live: str) -> None:
     assert workers.deploy().changed == 0
     worker = f"{workers.site.app}-{live}-worker"
-    stop = ["systemctl", "stop", f"{worker}@1"] if systemd(workers) else ["supervisorctl", "stop", f"{worker}:*"]
+    stop = ["systemctl", "stop", f"{worker}@1"] if workers.systemd else ["supervisorctl", "stop", f"{worker}:*"]
     workers.site.on_host(*stop, limit=120)
     assert not running(workers, f"{CELERY} worker")
     assert workers.deploy().changed > 0
@@ -158,26 +159,9 @@ def test_a_rollback_brings_the_workers_of_that_release(workers: Workers, live: s
     assert workers.wait("done", key="back")["release"] == live
 
 
-@pytest.mark.core
-def test_a_scheduled_command_runs_once_per_due_time_across_a_deploy(workers: Workers, live: str) -> None:
-    period = 10 if systemd(workers) else 60
-    schedules = {"note": {**NOTE, "on_calendar": "*:*:0/10" if period == 10 else "minutely"}}
-    workers.deploy(app_schedules=schedules)
-    old = workers.site.health()["release"]
-    workers.forget()
-    workers.wait("note", limit=2 * period + 30)
-    workers.change_code()
-    workers.deploy(app_schedules=schedules)
-    new = workers.site.health()["release"]
-    workers.wait("note", limit=2 * period + 30, release=new)
-    lines = workers.lines("note")
-    due = [int(line["at"] // period) for line in lines]
-    assert due == [*range(due[0], due[0] + len(due))], due
-    assert {line["release"] for line in lines} == {old, new}
-    # the same again, and then none
-    assert workers.deploy(app_schedules=schedules).changed == 0
-    assert "note" in workers.site.change("status").output
-    workers.deploy()
+def test_what_is_not_wanted_any_more_is_gone(workers: Workers, live: str) -> None:
+    workers.deploy(app_processes={}, app_schedules={})
+    wait_for("the workers are gone", lambda: not running(workers, CELERY), 120)
     left = workers.site.on_host("sh", "-c", "ls /etc/systemd/system /etc/cron.d").split()
     assert not [name for name in left if "schedule@" in name or name == f"asgiway-{workers.site.app}"]
 

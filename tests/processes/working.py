@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -53,12 +54,25 @@ class Workers:
         """Deploy the project with its processes, or with others."""
         return self.site.change(playbook, *self.words(**words))
 
+    @cached_property
+    def period(self) -> int:
+        """Seconds from one due time to the next: cron knows minutes only."""
+        return 10 if self.systemd else 60
+
+    @cached_property
+    def systemd(self) -> bool:
+        """Whether systemd runs on the host."""
+        return bool(self.site.on_host("sh", "-c", "test -d /run/systemd/system && echo yes || :").strip())
+
     def words(self, **words: Any) -> tuple[str, ...]:
         """Return what -e is given."""
         said = {
             "app_path": str(self.project),
             "app_env": {"CELERY_BROKER_URL": f"redis://127.0.0.1:{BROKER_PORT}/0"},
             "app_processes": PROCESSES,
+            "app_schedules": {
+                "note": {"command": "manage.py note due", "on_calendar": "*:*:0/10" if self.systemd else "minutely"}
+            },
             **words,
         }
         return (json.dumps(said),)

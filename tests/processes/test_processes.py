@@ -12,7 +12,7 @@ import pytest
 from deploying import edit, wait_for
 from working import CELERY, PROCESSES, Workers
 
-pytestmark = pytest.mark.timeout(1200)  # several deploys each
+pytestmark = pytest.mark.timeout(2400)  # several deploys each
 
 
 def running(workers: Workers, what: str) -> dict[int, str]:

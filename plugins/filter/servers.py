@@ -9,13 +9,15 @@ description:
   - C(with_own) lays an inventory's entries over the kit's, C(engine_entries) checks and completes the registry,
     C(server_groups) expands a server word into process groups, C(command_line) writes an argv for a process manager,
     C(env_file) writes variables for systemd and sh alike, C(socket_links) spreads processes over a fixed set of names,
+    C(background_groups) makes groups of the processes and schedules beside the server, C(of_kind) chooses among groups,
+    C(leaving) names other releases' background processes, C(unkept_schedules) and C(cron_line) are for cron,
     C(retired) chooses the releases to remove, C(database_connections) adds up what processes may open.
 """
 
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.asgiway.django.plugins.plugin_utils import registry, servers
+from ansible_collections.asgiway.django.plugins.plugin_utils import background, registry, servers
 
 
 def _reported(function: Any) -> Any:
@@ -36,6 +38,11 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return name -> function."""
         functions = (
+            background.background_groups,
+            background.cron_line,
+            background.leaving,
+            background.of_kind,
+            background.unkept_schedules,
             registry.engine_entries,
             registry.with_own,
             servers.cause,

@@ -96,6 +96,13 @@ drained:
   description: What history.jsonl tells of the last drain, empty when there was none.
   type: dict
   returned: always
+schedules:
+  description:
+    - What is run at certain times, with C(name), C(active), C(last) and C(next) (as systemd writes times, or empty) and
+      C(result) of the last run. cron tells no more than the names.
+  type: list
+  elements: dict
+  returned: always
 runtime:
   description: Releases that have a directory for sockets in C(/run/NAME), whether a process runs or not.
   type: list
@@ -126,6 +133,8 @@ HISTORY = 10
 RELEASE = re.compile(r"[0-9a-f]{12}")
 # what the start of a release puts there, and its stop takes away
 BOOT = {"systemd": "/etc/systemd/system/{name}.target.wants", "supervisor": "/etc/supervisor/conf.d"}
+UNITS = "/etc/systemd/system"
+CRON = "/etc/cron.d/asgiway-{name}"
 PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "MainPID", "NRestarts", "ActiveEnterTimestampMonotonic")
 # supervisor's words (supervisord.org/subprocess.html) in systemd's
 ACTIVE = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING": "deactivating"}
@@ -298,6 +307,43 @@ def supervisor_processes(name: str, output: str, now: float) -> list[dict[str, A
     return found
 
 
+def schedules_of(name: str, manager: str, run: Run) -> list[dict[str, Any]]:
+    """Return the schedules that stand; under systemd with what it knows of their timers."""
+    nothing = {"active": "", "last": "", "next": "", "result": ""}
+    if manager != "systemd":
+        try:
+            found = re.findall(r"^# schedule (\w+):", Path(CRON.format(name=name)).read_text(), re.MULTILINE)
+        except OSError:
+            found = []
+        return [{"name": one, **nothing} for one in sorted(found)]
+    files = sorted(Path(UNITS).glob(f"{name}-schedule@*.timer"))
+    if not files:
+        return []
+    wanted = "Id,ActiveState,LastTriggerUSec,NextElapseUSecRealtime,Result"
+    units = [unit for file in files for unit in (file.name, file.name.replace(".timer", ".service"))]
+    output = run(["systemctl", "show", f"--property={wanted}", *units])
+    told = {}
+    for block in output.split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        told[values.get("Id", "")] = values
+    schedules = []
+    for file in files:
+        timer, service = told.get(file.name, {}), told.get(file.name.replace(".timer", ".service"), {})
+        last, following = (
+            timer.get(key, "").replace("n/a", "") for key in ("LastTriggerUSec", "NextElapseUSecRealtime")
+        )
+        schedules.append(
+            {
+                "name": file.name.split("@")[1].removesuffix(".timer"),
+                "active": timer.get("ActiveState", ""),
+                "last": last,
+                "next": following,
+                "result": service.get("Result", "") if last else "",
+            }
+        )
+    return schedules
+
+
 def for_boot(name: str, manager: str) -> list[str]:
     """Return the units or programs that would start at the next boot; a killed run may have come no further."""
     try:
@@ -370,6 +416,7 @@ def main() -> None:
         releases=releases,
         history=switches[-HISTORY:],
         drained=next((entry for entry in reversed(history) if "drained" in entry), {}),
+        schedules=schedules_of(name, manager, run),
         runtime=runtime,
         processes=processes,
         lock=read_json(lock / "info.json") or {},

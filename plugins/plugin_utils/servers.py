@@ -9,6 +9,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.asgiway.django.plugins.plugin_utils.background import TAKEN
+
 Group = dict[str, Any]
 
 # Half of the memory, because two releases run side by side while one replaces the other; a Django process of middling
@@ -163,11 +165,11 @@ def env_file(values: Mapping[str, Any]) -> str:
 
 
 def group_sockets(groups: Sequence[Group], release: str, offer: str = "") -> list[str]:
-    """Return the socket paths of all processes, or of those that offer http, async or ws."""
+    """Return the socket paths of all processes that have one, or of those that offer http, async or ws."""
     return [
         group["socket"].replace("{instance}", str(number)).replace("@RELEASE@", release)
         for group in groups
-        if not offer or offer in group["offers"]
+        if group["socket"] and (not offer or offer in group["offers"])
         for number in range(1, group["instances"] + 1)
     ]
 
@@ -190,9 +192,10 @@ def process_groups(processes: Sequence[Mapping[str, Any]], app: str, release: st
     return [
         {
             "name": name,
+            "kind": "web" if name in TAKEN else "process",
             "instances": max(found),
             "offers": [],
-            "socket": f"/run/{app}/{release}/{name}-{{instance}}.sock",
+            "socket": f"/run/{app}/{release}/{name}-{{instance}}.sock" if name in TAKEN else "",
         }
         for name, found in sorted(numbers.items())
     ]
@@ -261,14 +264,17 @@ def cause(result: Mapping[str, Any], lines: int = 15) -> str:
 def database_connections(groups: Sequence[Mapping[str, Any]], pool: int) -> int:
     """Return how many connections to a database the processes of a release may have at a time.
 
-    A thread of a WSGI engine has one of its own; a process of an ASGI engine shares a pool among its requests.
+    A thread of a WSGI engine has one of its own; a process of an ASGI engine shares a pool among its requests; of
+    another process nobody knows but who says so.
 
     Args:
-        groups: of `server_groups`.
+        groups: of `server_groups` and `background_groups`; a schedule counts as one.
         pool: connections of one ASGI process.
     """
-    return sum(
-        int(group["workers"])
-        * (int(pool) if group["interface"] == "asgi" else int(group["tuning"].get("threads") or 1))
-        for group in groups
-    )
+
+    def of_one(group: Mapping[str, Any]) -> int:
+        if "connections" in group:
+            return int(group["connections"])
+        return int(pool) if group["interface"] == "asgi" else int(group["tuning"].get("threads") or 1)
+
+    return sum(max(int(group["workers"]), group.get("kind") == "schedule") * of_one(group) for group in groups)

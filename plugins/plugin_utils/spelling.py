@@ -1,9 +1,32 @@
-"""Which known name a name is near to."""
+"""How a value is shown, and which known name a name is near to."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SHOWN = 80  # characters of a value in a message
+
+
+def show(value: Any) -> str:
+    """Write a value for a message: short, printable, without the password of a URL."""
+    if value is None or value == "":
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "a dictionary"
+    if isinstance(value, (list, tuple, set)):
+        return "a list"
+    try:
+        text = str(value) if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a very long number"
+    text = re.sub(r"//[^/\s]*@", "//***@", text)
+    text = "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in text)
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 def suggest(name: str, known: Iterable[str], cutoff: float) -> str:

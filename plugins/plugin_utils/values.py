@@ -9,32 +9,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.asgiway.django.plugins.plugin_utils import background
 from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import COMMAND, Word, WordsError
-from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import suggest
+from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import show, suggest
 
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 # names that the kit gives to every process itself
 KIT_ENV = re.compile(r"ASGIWAY_.*|DJANGO_SETTINGS_MODULE")
-SHOWN = 80  # characters of a value in a message
-
-
-def show(value: Any) -> str:
-    """Write a value for a message: short, printable, without the password of a URL."""
-    if value is None or value == "":
-        return "empty"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "a dictionary"
-    if isinstance(value, (list, tuple, set)):
-        return "a list"
-    try:
-        text = str(value) if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
-    except ValueError:  # Python writes no integer of more than 4300 digits
-        return "a very long number"
-    text = re.sub(r"//[^/\s]*@", "//***@", text)
-    text = "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in text)
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+# what the dictionaries of a format hold is checked by
+BACKGROUND: Mapping[str, Callable[[Any, str], Any]] = {
+    "processes": background.process_entries,
+    "schedules": background.schedule_entries,
+}
 
 
 def _scalar(value: Any) -> str | None:
@@ -170,6 +156,11 @@ def _cast_mapping(word: Word, value: Any, command: str) -> dict[str, Any]:
     """Check a dictionary, and its keys where they are declared."""
     if not isinstance(value, Mapping):
         raise WordsError(f"{_is(word, value)}; it must be {word.allowed}, as in {_as_json(word)}")
+    if word.format in BACKGROUND:
+        try:
+            BACKGROUND[word.format](value, word.name)
+        except ValueError as error:
+            raise WordsError(f"{error}".removesuffix(".") + ("" if f"{error}".endswith("?") else ".")) from error
     for key in value:
         if not isinstance(key, str) or (word.options and key not in word.options):
             keys = f"one of: {', '.join(word.options)}" if word.options else "text"

@@ -79,6 +79,7 @@ class Rendered:
     links: list[dict[str, str]]
     processes: dict[str, str]
     files: dict[str, str]
+    schedules: dict[str, str]
 
     @property
     def interfaces(self) -> set[str]:
@@ -93,9 +94,9 @@ def render(scratch: Path, chosen: list[str]) -> dict[tuple[str, str], Rendered]:
     return {job: Rendered(*job, **data[_name(job)]) for job in jobs}
 
 
-def render_sites(scratch: Path, sites: dict[str, dict[str, Any]]) -> dict[str, Rendered]:
-    """Return name -> what is rendered for one server under systemd, with these words and variables beside WORDS."""
-    job = ("uvicorn", "systemd")
+def render_sites(scratch: Path, sites: dict[str, dict[str, Any]], manager: str = "systemd") -> dict[str, Rendered]:
+    """Return name -> what is rendered for one server under a manager, with these words and variables beside WORDS."""
+    job = ("uvicorn", manager)
     data = run({name: {**_variables(*job, scratch), **words} for name, words in sites.items()}, scratch)
     return {name: Rendered(*job, **data[name]) for name in sites}
 

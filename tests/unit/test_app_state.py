@@ -299,3 +299,42 @@ def test_the_manager_is_found(
     monkeypatch.setattr(app_state, "SYSTEMD_RUNS", str(tmp_path if booted else tmp_path / "no"))
     monkeypatch.setattr(app_state, "processes_of", lambda *_: [])
     assert read(manager="auto")["manager"] == manager
+
+
+def test_schedules_are_told_with_their_times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(app_state, "UNITS", str(tmp_path))
+    asked: list[list[str]] = []
+
+    def run(command: list[str]) -> str:
+        asked.append(command)
+        return (
+            "Id=shop-schedule@cleanup.timer\nActiveState=active\nLastTriggerUSec=Thu 2026-11-26 03:30:00 UTC\n"
+            "NextElapseUSecRealtime=n/a\nResult=success\n\nId=shop-schedule@cleanup.service\nResult=exit-code\n"
+        )
+
+    assert app_state.schedules_of("shop", "systemd", run) == []
+    assert asked == []
+    for name in ("shop-schedule@cleanup.timer", "shop-eu-schedule@x.timer", "shop-schedule@cleanup.service"):
+        (tmp_path / name).touch()
+    assert app_state.schedules_of("shop", "systemd", run) == [
+        {
+            "name": "cleanup",
+            "active": "active",
+            "last": "Thu 2026-11-26 03:30:00 UTC",
+            "next": "",
+            "result": "exit-code",
+        }
+    ]
+    assert asked[0][-2:] == ["shop-schedule@cleanup.timer", "shop-schedule@cleanup.service"]
+
+
+def test_cron_tells_the_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(app_state, "CRON", str(tmp_path / "asgiway-{name}"))
+    assert app_state.schedules_of("shop", "supervisor", lambda _: "") == []
+    (tmp_path / "asgiway-shop").write_text("# schedule b: daily\n0 0 * * * root x\n# schedule a: hourly\n")
+    assert [one["name"] for one in app_state.schedules_of("shop", "supervisor", lambda _: "")] == ["a", "b"]
+
+
+def test_a_schedule_is_no_process() -> None:
+    assert app_state.place("shop", "shop-schedule@cleanup.service") is None
+    assert app_state.place("shop", f"shop-{A}-worker@2.service") == {"release": A, "group": "worker", "instance": 2}

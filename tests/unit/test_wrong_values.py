@@ -29,6 +29,9 @@ def parts_of(word: words.Word, value: Any) -> list[str]:
     if word.type == "list" and isinstance(value, list):
         kind = "a dictionary" if word.elements == "dict" else word.meaning or "text"
         return [words.show(inner), "must be text" if isinstance(inner, dict) else f"must be {kind}"]
+    if word.format and isinstance(value, dict):
+        (name,) = value  # what is wrong with it has tests of its own
+        return [f"{word.name}.{name} "]
     if word.options and isinstance(value, dict):
         (key,) = value
         wrong = word.options[key]

@@ -1,0 +1,1 @@
+"""Laid beside the sample app: what its background processes do."""

@@ -10,7 +10,7 @@ version_added: 1.0.0
 author: [Asgiway contributors]
 description:
   - Loads a file that replaces one table in one transaction, and is C(changed) when the kernel has other rules then.
-  - It loads every time, so that rules that somebody flushed, or that a killed run did not come to load, are in force.
+  - It loads whenever it runs, so that rules that somebody flushed, or that a killed run did not load, are in force.
   - All other tables stay as they are.
 options:
   table:

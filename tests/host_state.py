@@ -138,9 +138,9 @@ def sockets(app: str) -> dict[str, dict[str, Any]]:
 def locks(app: str) -> list[str]:
     """Return the app's locks; a file for flock(2) is one only as long as somebody holds it."""
     found = []
-    for name in names("/run/lock"):
-        path = Path("/run/lock") / name
-        if not name.lstrip(".").startswith(f"asgiway-{app}"):
+    for name in names("/run/asgiway"):
+        path = Path("/run/asgiway") / name
+        if name.lstrip(".").split(".")[0] != app:
             continue
         if path.is_file():
             with path.open() as file:

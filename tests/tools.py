@@ -109,6 +109,16 @@ def supervisor_packages() -> Path:
     return _unpack("supervisor") / "usr/lib/python3/dist-packages"
 
 
+def nft() -> tuple[Path, dict[str, str]]:
+    """Return nftables' program, and the environment that it needs."""
+    found = shutil.which("nft", path=SYSTEM_PATH)
+    if found:
+        return Path(found), {}
+    libraries = ("libnftables1", "libnftnl11", "libmnl0", "libjansson4", "libedit2", "libbsd0", "libmd0", "libtinfo6")
+    directories = [path for name in (*libraries, "libxtables12") for path in _unpack(name).glob("usr/lib/*-linux-gnu")]
+    return _unpack("nftables") / "usr/sbin/nft", {"LD_LIBRARY_PATH": os.pathsep.join(map(str, directories))}
+
+
 def redis_server() -> tuple[Path, dict[str, str]]:
     """Return a redis-server, and the environment that it needs."""
     found = shutil.which("redis-server", path=SYSTEM_PATH)

@@ -20,7 +20,7 @@ options:
     description: Directory of the app. Default C(/srv/NAME).
     type: path
   lock_path:
-    description: Directory of the deploy lock. Default C(/run/lock/asgiway-NAME).
+    description: Directory of the deploy lock. Default C(/run/asgiway/NAME).
     type: path
   run:
     description: Directory of the releases' sockets. Default C(/run/NAME).
@@ -384,7 +384,7 @@ def main() -> None:
     name = params["name"]
     root = Path(params["root"] or f"/srv/{name}")
     run_dir = Path(params["run"] or f"/run/{name}")
-    lock = Path(params["lock_path"] or f"/run/lock/asgiway-{name}")
+    lock = Path(params["lock_path"] or f"/run/asgiway/{name}")
     manager = params["manager"]
     if manager == "auto":
         manager = "systemd" if Path(SYSTEMD_RUNS).is_dir() else "supervisor"

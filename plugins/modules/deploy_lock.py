@@ -16,7 +16,10 @@ description:
   - The lock is a transient, so a task with it is never C(changed).
 options:
   path:
-    description: The lock directory, for instance C(/run/lock/asgiway-shop). Its parent must exist.
+    description:
+      - The lock directory, for instance C(/run/asgiway/shop). Its parent is made where it is missing.
+      - A parent that is a link, belongs to somebody else or is open for others to write is refused, as C(/run/lock) is.
+        Who makes the lock's name first would keep every deploy out.
     type: path
     required: true
   state:
@@ -56,16 +59,16 @@ attributes:
 EXAMPLES = r"""
 - name: Take the lock
   asgiway.django.deploy_lock:
-    path: /run/lock/asgiway-shop
+    path: /run/asgiway/shop
 
 - name: Give the lock back
   asgiway.django.deploy_lock:
-    path: /run/lock/asgiway-shop
+    path: /run/asgiway/shop
     state: absent
 
 - name: Remove a lock that nobody will give back (./asgiway unlock)
   asgiway.django.deploy_lock:
-    path: /run/lock/asgiway-shop
+    path: /run/asgiway/shop
     state: absent
     force: true
 """
@@ -94,6 +97,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -129,6 +133,24 @@ def guard(path: Path, seconds: float = GUARD_SECONDS) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def unsafe(path: Path) -> str:
+    """Make the directory of the locks where it is missing; return why it cannot be trusted, '' when it can.
+
+    Raises:
+        OSError: when it cannot be made.
+    """
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o755)
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        return "is no directory"
+    if status.st_uid != os.geteuid():
+        return f"belongs to the user {status.st_uid}"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"is open for others to write ({stat.S_IMODE(status.st_mode):04o})"
+    return ""
 
 
 def identity(info: dict[str, Any]) -> tuple[str, ...]:
@@ -181,7 +203,7 @@ def age(seconds: float) -> str:
 
 def sentence(path: Path, holder: dict[str, Any], now: float) -> str:
     """Say who deploys since when, and what to type when that run is dead; now in seconds since the epoch."""
-    app = path.name.removeprefix("asgiway-")
+    app = path.name
     text = f"{app} is being deployed by {holder.get('who', 'somebody')}"
     if holder.get("host"):
         text += f"@{holder['host']}"
@@ -235,6 +257,11 @@ def main() -> None:
     if module.params["state"] == "absent" and not path.parent.is_dir():
         module.exit_json(changed=False, held=False, holder={}, released=False)
     try:
+        if why := unsafe(path.parent):
+            module.fail_json(
+                msg=f"deploy_lock: {path.parent} {why}, and a lock in it could be anybody's. Only root may write there."
+                f" See who made it and remove it: ls -ld {path.parent}"
+            )
         result = change(module.params, path)
     except BlockingIOError:
         module.fail_json(msg=f"deploy_lock: something else has kept {path.parent} locked for {GUARD_SECONDS:.0f} s.")

@@ -38,6 +38,12 @@ def check_pairs(spec: Spec, words: Mapping[str, Any], given: Collection[str]) ->
         errors.append(
             "database is postgresql, which is a database on this host, and database_url names another; leave one out"
         )
+    # who says that there is no firewall here knows it, and may leave the list in an inventory
+    if words.get("firewall_allow") and "manage_firewall" not in given:
+        errors.append(
+            "firewall_allow has no effect as long as nobody says manage_firewall=true, and every port is open; say it,"
+            " or leave firewall_allow out"
+        )
     names = [*([words["app_domain"]] if words.get("app_domain") else []), *(words.get("app_domain_aliases") or [])]
     folded = [name.lower() for name in names]
     errors += [

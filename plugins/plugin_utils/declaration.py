@@ -30,7 +30,7 @@ class Word:
     unit: str = ""
     pattern: str = ""
     meaning: str = ""
-    format: str = ""  # network
+    format: str = ""  # network or ports
     reserved: frozenset[str] = frozenset()
     secret: bool = False
     elements: str = "str"

@@ -118,7 +118,7 @@ def _check_text(word: Word, text: str, subject: str, command: str) -> None:
     if any(ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) < 0xE000 for char in text):
         raise WordsError(f"{subject}; it must be one line of text without control characters.{try_word(word, command)}")
     wrong = word.pattern and not re.fullmatch(word.pattern, text, re.ASCII)
-    if wrong or (word.format == "network" and not _is_network(text)):
+    if wrong or (word.format and not _FORMATS[word.format](text)):
         raise WordsError(f"{subject}; it must be {word.meaning or word.pattern}.{try_word(word, command)}")
     if text in word.reserved:
         raise WordsError(f"{subject}, a name that the system uses itself; choose another.{try_word(word, command)}")
@@ -130,6 +130,15 @@ def _is_network(text: str) -> bool:
         return bool(ipaddress.ip_network(text, strict=False)) and "%" not in text
     except ValueError:
         return False
+
+
+def _is_ports(text: str) -> bool:
+    """Tell whether it is as nftables reads it: 80/tcp, 443/udp, 60000-61000/udp."""
+    found = re.fullmatch(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?/(tcp|udp)", text, re.ASCII)
+    if not found:
+        return False
+    first, last = int(found[1]), int(found[2] or 65535)
+    return first <= 65535 and last <= 65535 and (first < last or not found[2])
 
 
 def _cast_list(word: Word, value: Any, command: str) -> list[Any]:
@@ -216,6 +225,7 @@ def _as_json(word: Word) -> str:
     return f"-e '{json.dumps({word.name: example})}'"
 
 
+_FORMATS = {"network": _is_network, "ports": _is_ports}
 _CASTS: dict[str, Callable[[Word, Any, str], Any]] = {
     "str": _cast_str,
     "path": _cast_str,

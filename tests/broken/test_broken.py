@@ -132,8 +132,8 @@ def test_of_two_deploys_at_once_one_wins(site: Site, tmp_path: Path) -> None:
 def test_a_lock_from_elsewhere_is_respected_until_unlock(site: Site) -> None:
     """Nobody here can know whether that run is dead."""
     info = {"who": "alice", "host": "laptop", "machine": "m", "boot": "b", "pid_space": "p", "pid": "42", "start": "7"}
-    lock = f"/run/lock/asgiway-{site.app}"
-    site.on_host("sh", "-c", f"mkdir {lock} && cat >{lock}/info.json", given=json.dumps(info))
+    lock = f"/run/asgiway/{site.app}"
+    site.on_host("sh", "-c", f"mkdir -p {lock} && cat >{lock}/info.json", given=json.dumps(info))
     try:
         code, run = site.attempt("deploy", "server=hybrid", limit=60)
         assert code != 0

@@ -41,6 +41,8 @@ WORDS: dict[str, Any] = {
     "requests_per_address": 21,
     "websockets_per_address": 321,
     "requests_per_second": 11,
+    "manage_firewall": True,
+    "firewall_allow": ["51820/udp", "60000-61000/udp"],
 }
 # and what is rendered so for one server only
 OTHERWISE: dict[str, dict[str, Any]] = {"hybrid": {"app_network": "local"}, "daphne": {"app_network": "any"}}

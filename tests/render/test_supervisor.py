@@ -31,7 +31,8 @@ def read(programs: Rendered, tmp_path: Path, known: dict[str, Programs]) -> Prog
     if programs.server in known:
         return known[programs.server]
     parts = [*programs.processes.values()]
-    parts += [programs.files[f"{name}.supervisor.conf.j2"] for name in ("nginx/nginx", "redis/redis")]
+    others = ("nginx/nginx", "redis/redis", "firewall/firewall")
+    parts += [programs.files[f"{name}.supervisor.conf.j2"] for name in others]
     for number, text in enumerate(parts):
         (tmp_path / f"{number}.conf").write_text(text)
     main = tmp_path / "supervisord.conf"
@@ -57,7 +58,7 @@ def of_groups(programs: Rendered, read: Programs) -> list[tuple[dict[str, Any], 
 
 def test_supervisor_accepts_the_programs_and_knows_each_of_them(programs: Rendered, read: Programs) -> None:
     ours = {f"shop-{RELEASE}-{group['name']}" for group in programs.groups}
-    assert set(read) == ours | {"nginx", "shop-redis"}
+    assert set(read) == ours | {"nginx", "shop-redis", "asgiway-firewall"}
 
 
 def test_three_workers_are_three_processes(programs: Rendered, read: Programs) -> None:
@@ -124,10 +125,17 @@ def test_a_stop_asks_the_engine_and_ends_with_all_of_it(programs: Rendered, read
 
 
 def test_everything_starts_at_boot_and_after_a_crash(read: Programs) -> None:
-    for processes in read.values():
+    for name, processes in read.items():
         for process in processes:
             assert process["autostart"] is True
-            assert process["autorestart"] == "RestartUnconditionally"
+            # loading the firewall's rules is done when it is done
+            assert process["autorestart"] == (False if name == "asgiway-firewall" else "RestartUnconditionally")
+
+
+def test_the_firewall_is_there_before_anything_listens(read: Programs) -> None:
+    first = read["asgiway-firewall"][0]["priority"]
+    others = [process for name, processes in read.items() if name != "asgiway-firewall" for process in processes]
+    assert others and all(first < process["priority"] for process in others)
 
 
 def test_a_crash_loop_never_ends_in_a_process_that_stays_down(programs: Rendered, read: Programs) -> None:

@@ -51,11 +51,16 @@ def test_systemd_accepts_the_units(units: Rendered, system_units: Path, tmp_path
     (etc / "shop-redis.service").write_text(units.files["redis/redis.service.j2"])
     for name, text in units.processes.items():
         (etc / f"shop-{RELEASE}-{name}@.service").write_text(text)
-    names = ["shop.target", "asgiway-shop.slice", "shop-redis.service"]
+    (etc / "asgiway-firewall.service").write_text(units.files["firewall/firewall.service.j2"])
+    names = ["shop.target", "asgiway-shop.slice", "shop-redis.service", "asgiway-firewall.service"]
     for name in units.units:
         (etc / name).symlink_to(re.sub(r"@\d+", "@", name))
         names.append(name)
-    for text in [*units.processes.values(), units.files["redis/redis.service.j2"]]:
+    for text in [
+        *units.processes.values(),
+        units.files["redis/redis.service.j2"],
+        units.files["firewall/firewall.service.j2"],
+    ]:
         for program in PROGRAM.findall(text):
             path = tmp_path / program.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)

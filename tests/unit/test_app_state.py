@@ -93,7 +93,7 @@ def root(tmp_path: Path) -> Path:
 def read(run_module: RunModule, tmp_path: Path) -> RunModule:
     def run(**options: Any) -> dict[str, Any]:
         silent = {"run": str(tmp_path / "run"), "manager": "supervisor", "supervisorctl": ["/nowhere/supervisorctl"]}
-        lock = str(tmp_path / "asgiway-shop")
+        lock = str(tmp_path / "shop")
         return run_module(app_state.main, **{"name": "shop", "lock_path": lock, **silent, **options})
 
     return run
@@ -203,8 +203,8 @@ def test_directories_of_sockets_are_listed(read: RunModule, tmp_path: Path) -> N
 
 
 def test_the_lock_is_read(read: RunModule, root: Path, tmp_path: Path) -> None:
-    (tmp_path / "asgiway-shop").mkdir()
-    (tmp_path / "asgiway-shop" / "info.json").write_text('{"who": "root"}')
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "info.json").write_text('{"who": "root"}')
     assert read(root=str(root))["lock"] == {"who": "root"}
 
 

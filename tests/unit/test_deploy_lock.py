@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -36,7 +37,7 @@ BOB = {**ALICE, "who": "bob", "pid": "124"}
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "asgiway-shop"
+    return tmp_path / "shop"
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_it_is_taken_and_given_back_without_a_trace(lock: RunModule, path: Path)
 @contextlib.contextmanager
 def working(path: Path) -> Iterator[None]:
     """A command that a killed run left working."""
-    with path.with_name("asgiway-shop.busy").open("w") as busy:
+    with path.with_name("shop.busy").open("w") as busy:
         fcntl.flock(busy, fcntl.LOCK_EX)
         yield
 
@@ -178,9 +179,46 @@ def test_check_mode_takes_nothing(run_module: RunModule, path: Path) -> None:
 
 
 def test_a_missing_parent(run_module: RunModule, tmp_path: Path) -> None:
-    path = str(tmp_path / "gone" / "asgiway-shop")
+    path = str(tmp_path / "far" / "gone" / "shop")
     assert "gone cannot be used: No such file" in run_module(deploy_lock.main, path=path)["msg"]
     assert run_module(deploy_lock.main, path=path, state="absent")["released"] is False
+
+
+def test_the_directory_of_the_locks_is_made_and_is_its_makers_alone(run_module: RunModule, tmp_path: Path) -> None:
+    path = tmp_path / "asgiway" / "shop"
+    assert not run_module(deploy_lock.main, path=str(path), info=ALICE).get("failed")
+    assert holder(path) == "root"
+    assert path.parent.stat().st_mode & 0o022 == 0
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize(
+    ("prepared", "said"),
+    [
+        ("link", "is no directory"),
+        ("open", r"is open for others to write \(1777\)"),
+        ("foreign", "belongs to the user"),
+    ],
+)
+def test_a_directory_that_somebody_else_prepared_is_refused(
+    run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: str, said: str, state: str
+) -> None:
+    """A stranger's link would have root write where it leads; a stranger's directory would keep every deploy out."""
+    parent = tmp_path / "asgiway"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if prepared == "link":
+        parent.symlink_to(elsewhere)
+    else:
+        parent.mkdir()
+    if prepared == "open":
+        parent.chmod(0o1777)
+    if prepared == "foreign":
+        monkeypatch.setattr(deploy_lock.os, "geteuid", lambda: os.getuid() + 1)
+    result = run_module(deploy_lock.main, path=str(parent / "shop"), info=ALICE, state=state)
+    assert re.search(f"{parent} {said}.*Only root may write there.*ls -ld {parent}", result["msg"])
+    assert list(elsewhere.iterdir()) == []
+    assert not (parent / "shop").exists()
 
 
 @pytest.mark.parametrize(
@@ -269,7 +307,7 @@ class Fake(action.ActionModule):
     def __init__(self, answers: list[dict[str, Any]]) -> None:
         self.answers = answers
         self.asked: list[dict[str, Any]] = []
-        self._task = type("Task", (), {"args": {"path": "/run/lock/asgiway-shop"}})
+        self._task = type("Task", (), {"args": {"path": "/run/asgiway/shop"}})
 
     def _execute_module(self, **options: Any) -> dict[str, Any]:
         self.asked.append(options["module_args"])

@@ -78,7 +78,7 @@ def test_the_list_holds_every_command_and_every_word() -> None:
     text = about("")
     commands = {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {"deploy.meta"} | {"test"}
     assert [name for name in [*commands, *KNOWN.spec.words] if f"\n  {name}" not in text] == []
-    assert "app_server, host, nginx, " in text
+    assert "app_server, firewall, host, nginx, " in text
 
 
 def test_a_role_lists_its_variables() -> None:

@@ -13,8 +13,8 @@ from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import 
 ROOT = Path(__file__).resolve().parents[2]
 WIRING: dict[str, Any] = yaml.safe_load((ROOT / "playbooks/vars/wiring.yml").read_text())
 SPEC = parse_spec(yaml.safe_load((ROOT / "playbooks/deploy.meta.yml").read_text()))
-EARLY_ROLES = ("host_", "redis_", "postgresql_", "tls_", "nginx_")
-CHOOSE_ROLES = {"channel_layer", "database"}  # whether a role is gone through at all
+EARLY_ROLES = ("host_", "redis_", "postgresql_", "tls_", "firewall_", "nginx_")
+CHOOSE_ROLES = {"channel_layer", "database", "manage_firewall"}  # whether a role is gone through at all
 
 
 def test_the_order_of_keys_does_not_count_and_the_values_do() -> None:

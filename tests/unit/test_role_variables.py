@@ -175,6 +175,11 @@ def test_no_roles_is_a_sentence(tmp_path: Path) -> None:
             {"nginx_live_dir": "/data/now"},
             "nginx_live_dir is /data/now; it must end in /live, as the other roles expect it",
         ),
+        (
+            {"firewall_allow": ["51820/udp"]},
+            "firewall_allow has no effect as long as nobody says manage_firewall=true, and every port is open; say it,"
+            " or leave firewall_allow out",
+        ),
         ({"keep_data": True}, "keep_data has no effect here: it only counts for ./asgiway remove. Leave it out"),
         ({"release": "0" * 12}, "release has no effect here: it only counts for ./asgiway rollback. Leave it out"),
     ],
@@ -211,6 +216,7 @@ def test_words_that_the_server_cannot_follow_are_a_warning(extra: dict[str, Any]
 @pytest.mark.parametrize(
     "extra",
     [
+        {"firewall_allow": ["51820/udp"], "manage_firewall": False},
         {"drain_seconds": 60},  # the default of drain_limit contradicts nobody
         {"drain_seconds": 5, "drain_limit": 5},
         {"server": "gunicorn", "threads": 4, "wsgi_args": ["--x"]},

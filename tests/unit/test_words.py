@@ -42,6 +42,26 @@ def sentence(word: str, value: Any) -> str:
 
 
 @pytest.mark.parametrize(
+    "ports",
+    [
+        "22",
+        "ssh/tcp",
+        "0/tcp",
+        "65536/udp",
+        "022/tcp",
+        "22/sctp",
+        "90-80/tcp",
+        "80-80/tcp",
+        "80-65536/tcp",
+        "80-/tcp",
+        "-1/tcp",
+    ],
+)
+def test_ports_that_nftables_would_not_read(ports: str) -> None:
+    assert f"{ports}; it must be a port such as 51820/udp" in sentence("firewall_allow", [ports])
+
+
+@pytest.mark.parametrize(
     ("word", "value", "expected"),
     [
         ("workers", "2", 2),
@@ -71,6 +91,11 @@ def sentence(word: str, value: Any) -> str:
         ("app_env", {}, {}),
         ("max_body_size", 1024, "1024"),
         ("process_manager", "systemd", "systemd"),
+        (
+            "firewall_allow",
+            "1/tcp,65535/udp,60000-61000/udp,1-65535/tcp",
+            ["1/tcp", "65535/udp", "60000-61000/udp", "1-65535/tcp"],
+        ),
     ],
 )
 def test_a_good_value_comes_out_in_its_type(word: str, value: Any, expected: Any) -> None:

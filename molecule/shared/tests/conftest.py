@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--app-name", default="sample", help="name of the app on the host")
     parser.addoption("--server", default="hybrid", help="the server that was deployed")
     parser.addoption("--http-port", type=int, default=8080, help="plain port of the site")
+    parser.addoption("--firewall", action="store_true", help="the host has manage_firewall")
     parser.addoption("--url", default="", help="where the site is; https where it has TLS")
 
 
@@ -32,6 +33,7 @@ class Site:
         release: id of the live release, 12 hex digits.
         port: plain TCP port of the site.
         url: where the site is, as visitors call it.
+        firewall: whether the host lets in nothing but the site and ssh.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Site:
     release: str
     port: int
     url: str
+    firewall: bool = False
 
     @property
     def directory(self) -> str:
@@ -67,6 +70,7 @@ def site(host: Any, request: pytest.FixtureRequest, engines: dict[str, Any]) -> 
         release=host.check_output("basename $(readlink /srv/%s/live)", name),
         port=request.config.getoption("--http-port"),
         url=request.config.getoption("--url") or f"http://localhost:{request.config.getoption('--http-port')}",
+        firewall=request.config.getoption("--firewall"),
     )
 
 

@@ -20,6 +20,10 @@ from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import 
 from traffic.seen import Figures
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "doctor"))
+
+from asgiway_doctor.catalogue import KINDS, SEVERITIES  # noqa: E402
+
 MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.S)
 
 
@@ -209,6 +213,13 @@ def events() -> str:
     return _seen_by_visitors(lambda what: what != "deploys", "event", lambda run: str(run["what"]))
 
 
+def findings() -> str:
+    """Return all that the doctor can find, the worst first."""
+    order = sorted(KINDS, key=lambda name: SEVERITIES.index(KINDS[name].severity))
+    rows = ([f"`{name}`", KINDS[name].severity, KINDS[name].title, KINDS[name].fix] for name in order)
+    return table(["finding", "severity", "what", "fix"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "templates": templates,
     "servers": servers,
@@ -220,6 +231,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "role_variables": role_variables,
     "traffic": traffic,
     "events": events,
+    "findings": findings,
 }
 
 

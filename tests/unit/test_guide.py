@@ -146,4 +146,7 @@ def test_the_launcher_prints_it_and_fails_for_an_unknown_name(tmp_path: Path) ->
     done = launch("help", "sevrer")
     assert (done.returncode, done.stdout) == (2, "")
     assert "did you mean server?" in done.stderr
+    for option in (("--fail-on", "warnings"), ("--fail-on=warnings",)):  # is the word of that name
+        done = launch("doctor", *option)
+        assert done.returncode == 2 and "fail_on is warnings; did you mean warning? One of: never" in done.stdout
     assert len((ROOT / "asgiway").read_text().splitlines()) <= 80

@@ -123,23 +123,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self, spec: words.Spec, given: Mapping[str, Any], roles: Mapping[str, Any], found: Mapping[str, Any]
     ) -> dict[str, str]:
         """Return checksums of all that was asked for: of what provisioning depends on, and of everything."""
-        start = str(self._loader.get_basedir())
-        common = {
-            "ansible": ansible_version,
-            "kit": inputs.kit(Path(__file__).resolve().parents[2]),
-            "files": inputs.files(
-                [*given.values(), *roles.values()], [Path.cwd(), Path(start), Path(start, "templates")]
-            ),
-            "roles": roles,
-        }
-        given = {
-            name: value for name, value in given.items() if not spec.words[name].only
-        }  # the others tell how, not what
-        early = {name: value for name, value in given.items() if name not in spec.late}
-        return {
-            "provision": inputs.checksum({**common, "words": early, "redis": found.get("channels_redis")}),
-            "release": inputs.checksum({**common, "words": given, "project": found}),
-        }
+        start = self._loader.get_basedir()
+        places = [Path.cwd(), Path(start), Path(start, "templates")]
+        common = {"ansible": ansible_version, "kit": inputs.kit(Path(__file__).resolve().parents[2]), "roles": roles}
+
+        def part(values: Mapping[str, Any], seen: Any) -> str:
+            files = inputs.files([*values.values(), *roles.values()], places)
+            return inputs.checksum({**common, "words": values, "files": files, "project": seen})
+
+        what = {name: value for name, value in given.items() if not spec.words[name].only}  # the others tell how
+        early = {name: value for name, value in what.items() if name not in spec.late}
+        return {"provision": part(early, found.get("channels_redis")), "release": part(what, found)}
 
     def _tree(self, checked: Mapping[str, Any], command: str) -> str:
         """Return the directory of the source; a key in a vault is opened for as long as git needs it."""

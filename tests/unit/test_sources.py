@@ -115,8 +115,8 @@ def test_submodules_come_with_it(repository: Path, tmp_path: Path) -> None:
     assert (fetch(repo=str(repository)) / "vendor/library/code.py").read_text() == "x = 1"
 
 
-def test_what_git_cannot_do_is_a_sentence(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = tmp_path / "gone.git"
+def test_what_git_cannot_do_is_a_sentence(repository: Path, socket_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = socket_dir / "gone.git"
     assert sentence(repo=str(gone)) == (
         f"app_repo {gone} cannot be read: fatal: '{gone}' does not appear to be a git repository;"
         " fatal: Could not read from remote repository"
@@ -128,7 +128,7 @@ def test_what_git_cannot_do_is_a_sentence(repository: Path, tmp_path: Path, monk
     assert sentence(repo="https://127.0.0.1:1/shop.git").startswith(
         "app_repo https://127.0.0.1:1/shop.git cannot be read: fatal: unable to access "
     )
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(socket_dir))
     assert sentence(repo=str(repository)) == "app_repo needs git on this machine: apt install git"
 
 
@@ -240,11 +240,11 @@ OUTSIDE = "which would be written outside of its directory"
     ],
 )
 def test_what_would_leave_the_directory_is_refused(
-    tmp_path: Path, cache: Path, change: Callable[[tarfile.TarInfo], Any], why: str
+    socket_dir: Path, cache: Path, change: Callable[[tarfile.TarInfo], Any], why: str
 ) -> None:
-    archive = tarred(tmp_path / "shop.tar", change)
+    archive = tarred(socket_dir / "shop.tar", change)
     assert sentence(archive=str(archive)) == f"app_archive {archive} cannot be unpacked: {why}"
-    assert not (tmp_path / "evil").exists()
+    assert not (socket_dir / "evil").exists()
     assert not [path for path in (cache / "trees").iterdir() if not path.name.endswith(".lock")]
 
 
@@ -254,14 +254,14 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     assert sentence(archive=str(archive)).endswith("it holds a/x, which would be written through a link")
 
 
-def test_a_bad_archive_is_a_sentence(tmp_path: Path) -> None:
-    file = tmp_path / "shop.zip"
+def test_a_bad_archive_is_a_sentence(socket_dir: Path) -> None:
+    file = socket_dir / "shop.zip"
     assert sentence(archive=str(file)) == f"app_archive {file} cannot be read (No such file or directory)"
     file.write_text("<html>404</html>")
     assert "it is neither a zip nor a tar" in sentence(archive=str(file))
-    whole = tarred(tmp_path / "shop.tar.gz").read_bytes()
-    (tmp_path / "cut.tar.gz").write_bytes(whole[: len(whole) // 2])
-    assert "cut.tar.gz cannot be unpacked: " in sentence(archive=str(tmp_path / "cut.tar.gz"))
+    whole = tarred(socket_dir / "shop.tar.gz").read_bytes()
+    (socket_dir / "cut.tar.gz").write_bytes(whole[: len(whole) // 2])
+    assert "cut.tar.gz cannot be unpacked: " in sentence(archive=str(socket_dir / "cut.tar.gz"))
     file.with_suffix(".whl").write_bytes(zipped(file).read_bytes())
     assert sentence(archive=str(file.with_suffix(".whl"))).endswith("it has no METADATA, so it is no wheel")
 

@@ -46,9 +46,9 @@ class Site:
         return done.stdout
 
     def processes(self) -> dict[int, int]:
-        """Return pid -> resident KiB of the app's processes."""
-        lines = self.on_host(f"ps -o pid=,rss= -u {self.app}").splitlines()
-        return {int(line.split()[0]): int(line.split()[1]) for line in lines}
+        """Return pid -> resident KiB of the app's processes; what a timer starts comes and goes."""
+        rows = [line.split(None, 2) for line in self.on_host(f"ps -o pid=,rss=,args= -u {self.app}").splitlines()]
+        return {int(pid): int(kib) for pid, kib, args in rows if "clearsessions" not in args}
 
     @contextmanager
     def visitors(self) -> Iterator[list[float]]:

@@ -25,7 +25,7 @@ options:
   days:
     description: Days that a new certificate lasts.
     type: int
-    default: 825
+    default: 365
   renew_days:
     description: A certificate that ends within as many days is replaced.
     type: int
@@ -161,7 +161,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "names": {"type": "list", "elements": "str", "required": True},
-            "days": {"type": "int", "default": 825},
+            "days": {"type": "int", "default": 365},
             "renew_days": {"type": "int", "default": 90},
             "openssl": {"type": "str", "default": "openssl"},
             "owner": {"type": "str"},

@@ -44,7 +44,7 @@ def test_it_is_what_the_kit_itself_takes(run_module: RunModule, path: Path) -> N
     run_module(self_signed.main, path=str(path), names=NAMES)
     certificate, key = read(path)
     assert certificates.judge([certificate], key, NAMES, ("a", "b"), certificate.not_valid_before_utc) == ([], [])
-    assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days == 825
+    assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days == 365
     assert ssl.create_default_context(cafile=path).cert_store_stats()["x509"] == 1
 
 
@@ -97,7 +97,7 @@ def test_check_mode_on_a_fresh_host_needs_no_directory(run_module: RunModule, tm
     [
         ({"names": ["a\nb"]}, "self_signed: names must be host names or addresses, not ['a\\nb']."),
         ({"names": []}, "self_signed: names must be host names or addresses, not []."),
-        ({"renew_days": 825}, "self_signed: renew_days must be less than days, or each run would make another."),
+        ({"renew_days": 365}, "self_signed: renew_days must be less than days, or each run would make another."),
         ({"openssl": "/nowhere/openssl", "path": "{path}"}, "self_signed: /nowhere/openssl cannot be run"),
         ({"path": "/nowhere/a.pem"}, "self_signed: /nowhere"),
     ],

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +119,31 @@ def test_what_makes_it_fail(errors: int, warnings: int, fails: list[str]) -> Non
     assert [name for name in ("never", "error", "warning") if failed(report, name)] == fails
 
 
-def test_the_playbook_reports_fails_where_it_should_and_leaves_the_project_alone(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    shutil.copytree(HAZARDS, project)
+def from_path(source: Path) -> dict[str, str]:
+    return {"app_path": str(source / "backend"), "app_subdirectory": ""}
+
+
+def from_repository(source: Path) -> dict[str, str]:
+    """With a lock, too: what a deploy installs, the doctor does."""
+    (source / "backend/requirements.txt").rename(source / "backend/requirements.in")
+    lock = ["uv", "pip", "compile", "-q", "--format", "pylock.toml", "-o", "pylock.toml", "requirements.in"]
+    subprocess.run(lock, cwd=source / "backend", check=True, timeout=120)
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=source, check=True)
+    return {"app_repo": str(source), "app_subdirectory": "backend"}
+
+
+@pytest.mark.parametrize("where", [from_path, from_repository])
+def test_the_playbook_reports_fails_where_it_should_and_leaves_the_project_alone(
+    tmp_path: Path, where: Callable[[Path], dict[str, str]]
+) -> None:
+    project = tmp_path / "source"
+    shutil.copytree(HAZARDS, project / "backend")
+    source = where(project)
     before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}
     words = {
-        "app_path": str(project),
+        **source,
         "app_name": "hazards",
         "doctor_report": str(tmp_path / "out"),
         "fail_on": "error",

@@ -20,8 +20,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "runtime"))
 
-from asgiway_runtime.address import with_address  # noqa: E402
-from asgiway_runtime.drain import Application, Drain, Message, Receive, Send  # noqa: E402
+from asgiway_runtime.address import with_address  # noqa: E402 - its path is added above
+from asgiway_runtime.drain import Application, Drain, Message, Receive, Send  # noqa: E402 - likewise
 
 ROUNDS = 25
 REQUESTS = 400

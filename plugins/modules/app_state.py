@@ -127,6 +127,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.asgiway.django.plugins.module_utils import managers
 
 SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
 HISTORY = 10
@@ -139,7 +140,6 @@ PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "MainPID", "NRestart
 # supervisor's words (supervisord.org/subprocess.html) in systemd's
 ACTIVE = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING": "deactivating"}
 FAILED = ("FATAL", "UNKNOWN")
-UPTIME = re.compile(r"pid (\d+), uptime (?:(\d+) days?, )?(\d+):(\d+):(\d+)")
 
 Run = Callable[[list[str]], str]
 
@@ -262,11 +262,9 @@ def place(name: str, unit: str) -> dict[str, Any] | None:
 
 
 def systemd_processes(name: str, output: str, now: float, monotonic: float) -> list[dict[str, Any]]:
-    """Parse `systemctl show`: blocks of KEY=VALUE lines; now and monotonic are both clocks in seconds."""
+    """Read `systemctl show`; now and monotonic are both clocks in seconds."""
     found = []
-    for block in output.split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        unit = values.get("Id", "")
+    for unit, values in managers.units(output).items():
         where = place(name, unit) if unit.endswith(".service") else None
         if where is None:
             continue
@@ -290,20 +288,17 @@ def systemd_processes(name: str, output: str, now: float, monotonic: float) -> l
 
 
 def supervisor_processes(name: str, output: str, now: float) -> list[dict[str, Any]]:
-    """Parse `supervisorctl status`; now in seconds since the epoch. Supervisor does not count restarts."""
+    """Read `supervisorctl status`; now in seconds since the epoch. Supervisor does not count restarts."""
     found = []
-    for line in output.splitlines():
-        words = line.split(maxsplit=2)
-        where = place(name, words[0]) if len(words) > 1 else None
-        if where is None or not words[1].isupper():
+    for program, said in managers.programs(output).items():
+        where = place(name, program)
+        if where is None:
             continue
-        pid, since = 0, ""
-        if uptime := UPTIME.search(line):
-            pid, days, hours, minutes, seconds = (int(number or 0) for number in uptime.groups())
-            since = iso(now - ((days * 24 + hours) * 60 + minutes) * 60 - seconds)
-        active = "failed" if words[1] in FAILED else ACTIVE.get(words[1], "inactive")
-        unit = {"unit": words[0], **where, "active": active, "sub": words[1]}
-        found.append({**unit, "pid": pid, "since": since, "restarts": 0})
+        state = said.split()[0]
+        pid, seconds = managers.uptime(said)
+        active = "failed" if state in FAILED else ACTIVE.get(state, "inactive")
+        unit = {"unit": program, **where, "active": active, "sub": state}
+        found.append({**unit, "pid": pid, "since": iso(now - seconds) if pid else "", "restarts": 0})
     return found
 
 
@@ -321,11 +316,7 @@ def schedules_of(name: str, manager: str, run: Run) -> list[dict[str, Any]]:
         return []
     wanted = "Id,ActiveState,LastTriggerUSec,NextElapseUSecRealtime,Result"
     units = [unit for file in files for unit in (file.name, file.name.replace(".timer", ".service"))]
-    output = run(["systemctl", "show", f"--property={wanted}", *units])
-    told = {}
-    for block in output.split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        told[values.get("Id", "")] = values
+    told = managers.units(run(["systemctl", "show", f"--property={wanted}", *units]))
     schedules = []
     for file in files:
         timer, service = told.get(file.name, {}), told.get(file.name.replace(".timer", ".service"), {})

@@ -90,7 +90,6 @@ differs:
   returned: when compared
 """
 
-import fnmatch
 import glob
 import grp
 import hashlib
@@ -104,6 +103,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.asgiway.django.plugins.module_utils import managers
 
 HASHED = 1 << 20  # bytes; of a larger file the size and the time of its last writing must do
 UNSEEN = "it is the first run here, or the one before did not come to its end"
@@ -180,24 +180,22 @@ def look_at_packages(names: Sequence[str], run: Run) -> Seen:
 def look_at_units(names: Sequence[str], run: Run) -> Seen:
     """Return whether each unit of systemd runs, starts at boot, and is what its file says."""
     command = ["systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload", "--"]
-    output = run([*command, *names]) if names else ""
-    units = {}
-    for block in output.split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        units[values.get("Id", "")] = {
+    units = {
+        unit: {
             "state": values.get("ActiveState", ""),
             "start at boot": values.get("UnitFileState", ""),
             "file": "read" if values.get("NeedDaemonReload") == "no" else "not read since it was written",
         }
+        for unit, values in managers.units(run([*command, *names]) if names else "").items()
+    }
     return {name: units.get(name, {}) for name in names}
 
 
 def look_at_programs(names: Sequence[str], run: Run) -> Seen:
     """Return the states of supervisor's programs; a name is that of a program, or of a group with all its processes."""
-    lines = [line.split() for line in (run(["supervisorctl", "status"]) if names else "").splitlines()]
-    states = {words[0]: words[1] for words in lines if len(words) > 1}
+    told = managers.programs(run(["supervisorctl", "status"]) if names else "")
     return {
-        name: {program: state for program, state in states.items() if fnmatch.fnmatch(program.partition(":")[0], name)}
+        name: {process: said.split()[0] for process, said in told.items() if process.partition(":")[0] == name}
         for name in names
     }
 

@@ -108,13 +108,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.asgiway.django.plugins.module_utils import managers
 
 POLL = 0.2  # seconds
 LOG_LINES = 15
 TELL_SECONDS = 10.0  # until supervisord, told by somebody else, has heard of it
 UNITS = Path("/etc/systemd/system")
 CONF = Path("/etc/supervisor/conf.d")
-UPTIME = re.compile(r"uptime (?:(\d+) days?, )?(\d+):(\d+):(\d+)")
 
 Run = Callable[[Sequence[str]], tuple[int, str]]
 
@@ -162,8 +162,8 @@ class Systemd:
             return {}
         wanted = "Id,ActiveState,SubState,ActiveEnterTimestampMonotonic"
         found = {name: State("down") for name in names}
-        for block in self.run(["systemctl", "show", f"--property={wanted}", *names])[1].split("\n\n"):
-            values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        output = self.run(["systemctl", "show", f"--property={wanted}", *names])[1]
+        for unit, values in managers.units(output).items():
             active, sub = values.get("ActiveState", ""), values.get("SubState", "")
             since = int(values.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
             if active == "active":
@@ -172,7 +172,7 @@ class Systemd:
                 state = State("dead")
             else:
                 state = State({"activating": "starting", "deactivating": "stopping"}.get(active, "down"))
-            found[values.get("Id", "")] = state
+            found[unit] = state
         return {name: found[name] for name in names}
 
     def start(self, ones: Sequence[One], states: dict[str, State]) -> list[str]:
@@ -238,8 +238,7 @@ class Supervisor:
         return [f"{program}:{program}-{number}" for number in range(1, one.instances + 1)]
 
     def _status(self) -> dict[str, str]:
-        lines = self.run(["supervisorctl", "status"])[1].splitlines()
-        return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if len(line.split()) > 1}
+        return managers.programs(self.run(["supervisorctl", "status"])[1])
 
     def states(self, ones: Sequence[One]) -> dict[str, State]:
         """Ask for all of them at once."""
@@ -249,9 +248,7 @@ class Supervisor:
     def _state(self, said: str) -> State:
         word = said.split()[0] if said else ""
         if word == "RUNNING":
-            found = UPTIME.search(said)
-            days, hours, minutes, seconds = (int(number or 0) for number in (found.groups() if found else "0000"))
-            return State("up", ((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+            return State("up", managers.uptime(said)[1])
         kinds = {"STARTING": "starting", "STOPPING": "stopping", "BACKOFF": "dead", "FATAL": "dead"}
         return State(kinds.get(word, "down"))
 

@@ -1,4 +1,4 @@
-"""What the unit tests share: a way to run a module in this process, and a short directory for Unix sockets."""
+"""What the unit tests share: a way to run a module in this process, short directories, projects of a few files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 RunModule = Callable[..., dict[str, Any]]
+Make = Callable[[dict[str, str]], Path]
 
 
 @pytest.fixture
@@ -38,3 +39,17 @@ def socket_dir() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="aw-"))
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Return a function that writes {name: text} and returns the project's directory."""
+
+    def write(files: dict[str, str]) -> Path:
+        for name, text in files.items():
+            file = tmp_path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return tmp_path
+
+    return write

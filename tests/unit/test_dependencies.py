@@ -12,20 +12,6 @@ from ansible_collections.asgiway.django.plugins.plugin_utils import dependencies
 Make = Callable[[dict[str, str]], Path]
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Return a function that writes {name: text} and returns the project's directory."""
-
-    def write(files: dict[str, str]) -> Path:
-        for name, text in files.items():
-            file = tmp_path / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        return tmp_path
-
-    return write
-
-
 def asks(packages: Sequence[str], root: Path, **chosen: Any) -> bool:
     return dependencies.asks_for(packages, dependencies.find(root), **chosen)
 

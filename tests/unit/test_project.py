@@ -20,20 +20,6 @@ def main():
 Make = Callable[[dict[str, str]], Path]
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Return a function that writes {name: text} and returns the project's directory."""
-
-    def write(files: dict[str, str]) -> Path:
-        for name, text in files.items():
-            file = tmp_path / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        return tmp_path
-
-    return write
-
-
 STARTPROJECT = {
     "manage.py": MANAGE.format("shop.settings"),
     "shop/settings.py": 'WSGI_APPLICATION = "shop.wsgi.application"\n',

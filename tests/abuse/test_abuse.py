@@ -145,8 +145,8 @@ def test_an_upload_that_is_too_large(site: Site, idle: float, declared: bool) ->
             except ConnectionError:
                 break
             sent += PIECE
-            # drain() lets no answer in while the socket takes everything: over TLS some of 120 clients had sent all 500 MB
-            # before they saw the 413 that nginx had given at 20; with this none of 120 more than 46
+            # drain() lets no answer in while the socket takes everything: over TLS some of 120 clients had
+            # sent all 500 MB before they saw the 413 that nginx gave at 20; with this none of 120 more than 46
             await asyncio.sleep(0)
         status = await answer
         await leave(writer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -34,8 +36,13 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def everything(scratch: Path, pytestconfig: pytest.Config) -> All:
+    """Rendered by the first of pytest-xdist's workers that needs it; the others wait for that."""
     only = pytestconfig.getoption("server")
-    return rendering.render(scratch, [only] if only else rendering.servers())
+    place = scratch if "PYTEST_XDIST_WORKER" not in os.environ else scratch.parents[1] / "everything"
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return rendering.render(place, [only] if only else rendering.servers())
 
 
 def _pick(everything: All, request: pytest.FixtureRequest) -> Rendered:

@@ -90,9 +90,13 @@ class Rendered:
 
 
 def render(scratch: Path, chosen: list[str]) -> dict[tuple[str, str], Rendered]:
-    """Return (server, manager) -> what is rendered; logs of rendered programs go below scratch."""
+    """Return (server, manager) -> what is rendered, or was before; logs of rendered programs go below scratch."""
     jobs = pairs_of(chosen, MANAGERS)
-    data = run({_name(job): _variables(*job, scratch) for job in jobs}, scratch)
+    done = scratch / "done.json"
+    if not done.exists():
+        data = run({_name(job): _variables(*job, scratch) for job in jobs}, scratch)
+        done.write_text(json.dumps(data), encoding="utf-8")
+    data = json.loads(done.read_text(encoding="utf-8"))
     return {job: Rendered(*job, **data[_name(job)]) for job in jobs}
 
 

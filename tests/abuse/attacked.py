@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import tls_client
+
 VISITOR = Path(__file__).with_name("visitor.py")
-VISITS = 200  # requests of an ordinary visitor, 20 a second
+VISITS = 200  # requests of ordinary visitors, 20 a second
 SLOWER = 5.0  # how many times as long as on an idle site their slowest hundredth may take
 NOISE = 0.05  # seconds that a machine without an attack varies by; below it no ratio says anything
 
@@ -39,6 +43,11 @@ class Site:
         parts = urlsplit(self.url)
         return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
+    @cached_property
+    def tls(self) -> ssl.SSLContext | None:
+        """One context for all attackers: to read the authority 300 times over takes the processor from the site."""
+        return tls_client.context(self.url, self.ca)
+
     def on_host(self, command: str, limit: float = 60) -> str:
         """Return what a command prints on the host."""
         done = subprocess.run([*shlex.split(self.ssh), command], capture_output=True, text=True, timeout=limit)
@@ -52,7 +61,7 @@ class Site:
 
     @contextmanager
     def visitors(self) -> Iterator[list[float]]:
-        """Have an ordinary visitor come meanwhile; afterwards the list holds the seconds that each answer took."""
+        """Have ordinary visitors come meanwhile; afterwards the list holds the seconds that each answer took."""
         command = [*shlex.split(self.ssh), f"python3 - {self.url}/balance/ {VISITS}"]
         seconds: list[float] = []
         with VISITOR.open() as script:

@@ -47,6 +47,20 @@ def test_an_idle_connection_is_not_closed_before_nginx_lets_go_of_it(engine: Eng
                 return
 
 
+def test_a_free_thread_answers_whichever_process_it_is_in(wsgi: Engine) -> None:
+    """With one thread left in two processes: a process must not take what it has no thread for."""
+    threads = int(wsgi.group["tuning"].get("threads", 1))
+    with ThreadPoolExecutor(2 * threads) as pool:
+        requested = [pool.submit(wsgi.slow, SLOW) for _ in range(2 * threads - 1)]
+        time.sleep(SLOW / 3)  # all of them are on their way
+        with wsgi.client() as client:
+            client.headers["Connection"] = "close"
+            seconds = [client.get("/healthz").raise_for_status().elapsed.total_seconds() for _ in range(5)]
+        assert not any(slow.done() for slow in requested)
+        assert [slow.result() for slow in requested] == [200] * len(requested)
+    assert max(seconds) < SLOW / 3, seconds
+
+
 def test_echo_and_the_largest_message(asgi: Engine) -> None:
     with asgi.websocket("/ws/echo/") as socket:
         for message in ("hello", b"\x00\xff" * 1000, "x" * 500_000):

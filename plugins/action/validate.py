@@ -95,7 +95,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 found = project.inspect(
                     tree,
                     *(checked.get(f"app_{key}") or "" for key in TEXTS),
-                    *(checked.get(f"app_{key}") or () for key in ("extras", "dependency_groups")),
+                    *(checked.get(f"app_{key}") or () for key in ("extras", "dependency_groups", "packages")),
                 )
                 for engine in engines:
                     project.require(found, servers.interfaces[engine], engine)

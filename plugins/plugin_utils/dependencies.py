@@ -163,12 +163,18 @@ def _plain(name: str) -> str:
 
 
 def asks_for(
-    packages: Sequence[str], found: Dependencies, extras: Sequence[str] = (), groups: Sequence[str] = ()
+    packages: Sequence[str],
+    found: Dependencies,
+    extras: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    beside: Sequence[str] = (),
 ) -> bool:
-    """Tell whether the file names one of these packages (in their plain spelling)."""
+    """Tell whether the file, or a requirement `beside` it, names one of these packages (in their plain spelling)."""
     # PEP 503: any run of - _ . and any case is the same name
     names = "|".join(package.replace("-", "[-_.]+") for package in packages)
     asked = re.compile(rf"(?<![A-Za-z0-9._-])(?:{names})(?![A-Za-z0-9])(?![-_.]+[A-Za-z0-9])", re.IGNORECASE)
+    if any(asked.match(line.strip()) for line in beside):
+        return True
     if found.kind == "requirements":
         return any(asked.search(line) for line in _requirement_lines(found.path))
     if found.kind == "pyproject":

@@ -26,6 +26,7 @@ def inspect(
     subdirectory: str = "",
     extras: Sequence[str] = (),
     groups: Sequence[str] = (),
+    packages: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Discover how a project is started and what it needs.
 
@@ -38,6 +39,7 @@ def inspect(
         subdirectory: the project's directory in the source, the one that holds manage.py.
         extras: of the project, that the user chose.
         groups: of dependencies, that the user chose.
+        packages: requirements that the user adds to the project's own.
 
     Returns:
         settings (module), wsgi and asgi (module:name, or "" when there is none), requirements (the kind: a lock's name,
@@ -67,8 +69,8 @@ def inspect(
             "requirements": found.kind,
             "requirements_file": found.file,
             "requirements_directory": found.directory,
-            "channels_redis": dependencies.asks_for(CHANNELS_REDIS, found, extras, groups),
-            "psycopg": dependencies.asks_for(POSTGRESQL_DRIVERS, found, extras, groups),
+            "channels_redis": dependencies.asks_for(CHANNELS_REDIS, found, extras, groups, packages),
+            "psycopg": dependencies.asks_for(POSTGRESQL_DRIVERS, found, extras, groups, packages),
         }
     except (OSError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__

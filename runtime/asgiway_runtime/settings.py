@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+_DEFAULT_HOST = "redis://localhost:6379"  # channels_redis.utils.decode_hosts
+
 _theirs = import_module(os.environ["ASGIWAY_SETTINGS"])
 globals().update({name: getattr(_theirs, name) for name in dir(_theirs) if name.isupper()})
 
@@ -67,22 +69,39 @@ def _postgresql(theirs: dict[str, Any], url: str) -> dict[str, Any]:
 
 
 def _channel_layers() -> dict[str, Any]:
-    """redis-py 8 has a socket timeout of 5 s, as long as channels_redis waits: idle consumers die without this."""
+    """Layers in Redis: the app's own in the place of a developer's, and idle consumers that live.
+
+    redis-py 8 has a socket timeout of 5 s, as long as channels_redis waits, and an idle consumer dies of it.
+    """
     layers = {name: dict(layer) for name, layer in _get("CHANNEL_LAYERS", {}).items()}
     for layer in layers.values():
         config = dict(layer.get("CONFIG", {}))
-        if layer.get("BACKEND") == "channels_redis.core.RedisChannelLayer" and "hosts" in config:
-            config["hosts"] = [_patient(host) for host in config["hosts"]]
-            layer["CONFIG"] = config
+        written = config.get("hosts") or [_DEFAULT_HOST]
+        # a text instead of a list is left to channels_redis, which says so
+        if str(layer.get("BACKEND", "")).startswith("channels_redis.") and not isinstance(written, str):
+            hosts = [_in_full(host) for host in written]
+            if own := os.environ.get("REDIS_URL"):
+                hosts = [{"address": own} if _is_a_developers(host) else host for host in hosts]
+            if layer["BACKEND"] == "channels_redis.core.RedisChannelLayer":
+                hosts = [{"socket_timeout": None, **host} for host in hosts]
+            layer["CONFIG"] = {**config, "hosts": hosts}
     return layers
 
 
-def _patient(host: Any) -> Any:
+def _in_full(host: Any) -> dict[str, Any]:
+    """One of the three ways to write a host of channels_redis, as the one that can say everything."""
     if isinstance(host, str):
-        host = {"address": host}
-    elif isinstance(host, (tuple, list)):
-        host = {"host": host[0], "port": host[1]}
-    return {"socket_timeout": None, **host}
+        return {"address": host}
+    if isinstance(host, (tuple, list)):
+        return {"host": host[0], "port": host[1]}
+    return dict(host)
+
+
+def _is_a_developers(host: dict[str, Any]) -> bool:
+    """Whether it is a Redis on this machine's TCP port without a password, as tutorials and laptops have it."""
+    url = urlsplit(str(host.get("address") or f"redis://{host.get('host')}"))
+    local = url.scheme == "redis" and url.hostname in ("localhost", "127.0.0.1", "::1")
+    return local and not (url.password or host.get("password"))
 
 
 def _fallbacks() -> list[str]:

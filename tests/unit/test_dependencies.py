@@ -88,6 +88,12 @@ def test_channels_redis(make: Make, files: dict[str, str], expected: bool) -> No
     assert asks(project.CHANNELS_REDIS, make(files)) is expected
 
 
+def test_what_the_user_installs_beside_it_counts(make: Make) -> None:
+    root = make({"requirements.txt": "django\n"})
+    assert asks(project.CHANNELS_REDIS, root, beside=["channels[daphne]", "Channels_Redis>=4"])
+    assert not asks(project.CHANNELS_REDIS, root, beside=["channels[daphne]", "channels-redis-extra"])
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [

@@ -170,6 +170,51 @@ def test_idle_consumers_are_not_cut_by_a_socket_timeout(overlay: Overlay, host: 
     assert found["CHANNEL_LAYERS"]["default"]["CONFIG"] == {"hosts": [patient], "capacity": 9}
 
 
+OWN = {"address": "unix:///run/shop/redis.sock"}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "found"),
+    [
+        ("[('127.0.0.1', 6379)]", OWN),  # the tutorial of Channels
+        ("['redis://localhost:6379/1']", OWN),
+        ("[{'address': 'redis://[::1]:6379'}]", OWN),
+        ("[{'host': 'localhost', 'port': 6379}]", OWN),
+        ("[]", OWN),  # what channels_redis takes then
+        ("['redis://:secret@localhost:6379']", {"address": "redis://:secret@localhost:6379"}),
+        (
+            "[{'host': 'localhost', 'port': 6379, 'password': 's'}]",
+            {"host": "localhost", "port": 6379, "password": "s"},
+        ),
+        ("['redis://cache:6379']", {"address": "redis://cache:6379"}),
+        ("['rediss://localhost']", {"address": "rediss://localhost"}),
+        ("['unix:///run/mine.sock']", {"address": "unix:///run/mine.sock"}),
+    ],
+)
+def test_the_apps_own_redis_takes_the_place_of_a_developers(
+    overlay: Overlay, hosts: str, found: dict[str, Any]
+) -> None:
+    for backend, added in (
+        ("core.RedisChannelLayer", {"socket_timeout": None}),
+        ("pubsub.RedisPubSubChannelLayer", {}),
+    ):
+        layers = f"{{'default': {{'BACKEND': 'channels_redis.{backend}', 'CONFIG': {{'hosts': {hosts}}}}}}}"
+        read = overlay(f"CHANNEL_LAYERS = {layers}", REDIS_URL=OWN["address"])
+        assert read["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == [{**added, **found}]
+
+
+def test_a_text_for_the_hosts_is_left_to_channels_redis(overlay: Overlay) -> None:
+    layers = f"{{'default': {{'BACKEND': '{LAYER}', 'CONFIG': {{'hosts': 'redis://localhost'}}}}}}"
+    found = overlay(f"CHANNEL_LAYERS = {layers}", REDIS_URL=OWN["address"])
+    assert found["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == "redis://localhost"
+
+
+def test_without_a_redis_of_its_own_a_developers_stays(overlay: Overlay) -> None:
+    layers = f"{{'default': {{'BACKEND': '{LAYER}', 'CONFIG': {{'hosts': [('127.0.0.1', 6379)]}}}}}}"
+    (host,) = overlay(f"CHANNEL_LAYERS = {layers}")["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"]
+    assert host == {"host": "127.0.0.1", "port": 6379, "socket_timeout": None}
+
+
 def test_another_channel_layer_is_left_alone(overlay: Overlay) -> None:
     layers = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     assert overlay(f"CHANNEL_LAYERS = {layers}")["CHANNEL_LAYERS"] == layers

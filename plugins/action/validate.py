@@ -12,7 +12,14 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.asgiway.django.plugins.plugin_utils import certificates, inputs, project, sources, words
+from ansible_collections.asgiway.django.plugins.plugin_utils import (
+    certificates,
+    inputs,
+    laid_files,
+    project,
+    sources,
+    words,
+)
 
 TEXTS = ("settings", "wsgi", "asgi", "requirements", "subdirectory")  # words that say something of the project
 
@@ -88,7 +95,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         idle, useless = words.check_effect(spec, extra, inventory, engines, servers, command)
         errors += idle
         warnings += useless
-        tree = ""
+        tree, laid = "", {}
+        if not errors and checked.get("app_files"):
+            laid, errors = laid_files.find(checked["app_files"], "app_files", str(Path.cwd()), self._text)
+            checked["app_files"] = laid
         if not errors and "app_path" not in ignore:
             try:
                 tree = self._tree(checked, command)
@@ -96,6 +106,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     tree,
                     *(checked.get(f"app_{key}") or "" for key in TEXTS),
                     *(checked.get(f"app_{key}") or () for key in ("extras", "dependency_groups", "packages")),
+                    laid,
                 )
                 for engine in engines:
                     project.require(found, servers.interfaces[engine], engine)

@@ -16,6 +16,12 @@ options:
     description: Other directories that go into the same archive, by prefix.
     type: dict
     default: {}
+  laid:
+    description:
+      - Files that are laid into the directory on the host, by their path in it. They count for the identity as they are
+        on the controller, in a vault or not, and are not in the archive.
+    type: dict
+    default: {}
 """
 
 import os
@@ -36,12 +42,13 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         """Hash, and archive unless that was done before."""
         self.set_options(var_options=variables, direct=kwargs)
         beside = {str(prefix): Path(path) for prefix, path in self.get_option("beside").items()}
-        return [self._one(Path(term).expanduser(), beside) for term in terms]
+        laid = {str(inside): Path(path) for inside, path in self.get_option("laid").items()}
+        return [self._one(Path(term).expanduser(), beside, laid) for term in terms]
 
-    def _one(self, path: Path, beside: dict[str, Path]) -> dict[str, str]:
+    def _one(self, path: Path, beside: dict[str, Path], laid: dict[str, Path]) -> dict[str, str]:
         roots = {"src": path, **beside}
         try:
-            identity = source_tree.identity(roots)
+            identity = source_tree.identity(roots, laid=laid)
             cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "asgiway" / "sources"
             archive = cache / f"{identity[:24]}.tar.gz"
             if not archive.exists():

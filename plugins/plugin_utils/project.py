@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ def inspect(
     extras: Sequence[str] = (),
     groups: Sequence[str] = (),
     packages: Sequence[str] = (),
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Discover how a project is started and what it needs.
 
@@ -40,6 +43,7 @@ def inspect(
         extras: of the project, that the user chose.
         groups: of dependencies, that the user chose.
         packages: requirements that the user adds to the project's own.
+        files: that the user lays into the source, {path in it: file}.
 
     Returns:
         settings (module), wsgi and asgi (module:name, or "" when there is none), requirements (the kind: a lock's name,
@@ -57,13 +61,18 @@ def inspect(
             raise ProjectError(f"app_path {root} is not a directory")
         settings = settings or _settings_of_manage(root)
         roots = (root,) if _top((root,), settings) or not _top((root / "src",), settings) else (root, root / "src")
-        _require_module(roots, settings, f"app_settings={settings}")
         found = dependencies.find(source, subdirectory, requirements)
         dependencies.check_choice(found, extras, groups)
+        with _laid(files or {}) as laid:
+            seen = (*(laid / one.relative_to(source) for one in roots), *roots)
+            _require_module(seen, settings, f"app_settings={settings}")
+            callables = {
+                "wsgi": _callable(seen, "wsgi", wsgi, settings),
+                "asgi": _callable(seen, "asgi", asgi, settings),
+            }
         return {
             "settings": settings,
-            "wsgi": _callable(roots, "wsgi", wsgi, settings),
-            "asgi": _callable(roots, "asgi", asgi, settings),
+            **callables,
             "subdirectory": subdirectory,
             "import_directories": ["/".join(one.relative_to(source).parts) for one in roots],
             "requirements": found.kind,
@@ -94,6 +103,17 @@ def require(project: dict[str, Any], interface: str, engine: str) -> None:
             f" ({project['settings']}); add one, name the callable, or take Django's plain one:"
             f" -e app_{interface}=asgiway_runtime.plain:{interface}"
         )
+
+
+@contextmanager
+def _laid(files: Mapping[str, str]) -> Iterator[Path]:
+    """Yield a directory in which files have the places that they are to have in the source."""
+    with tempfile.TemporaryDirectory() as made:
+        for inside, file in files.items():
+            place = Path(made, inside)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(file)
+        yield Path(made)
 
 
 # --- settings, WSGI, ASGI -------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import os
 import stat
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 # what a working copy collects and a site does not need; SQLite files would carry a developer's data to the host
@@ -49,8 +49,8 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
-def identity(roots: dict[str, Path], exclude: Sequence[str] = EXCLUDE) -> str:
-    """Return the SHA-256 (hex) of names, executable bits, link targets and contents of all files."""
+def identity(roots: dict[str, Path], exclude: Sequence[str] = EXCLUDE, laid: Mapping[str, Path] | None = None) -> str:
+    """Return the SHA-256 (hex) of names, executable bits, link targets and contents of all files, those laid in too."""
     digest = hashlib.sha256()
     for prefix, root in sorted(roots.items()):
         for path in files(root, exclude):
@@ -61,6 +61,8 @@ def identity(roots: dict[str, Path], exclude: Sequence[str] = EXCLUDE) -> str:
             kind = "x" if path.stat().st_mode & stat.S_IXUSR else "f"
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             digest.update(f"{kind} {name}\0{content}\0".encode())
+    for name, path in sorted((laid or {}).items()):
+        digest.update(f"laid {name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
     return digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
-from ansible_collections.asgiway.django.plugins.plugin_utils import background
+from ansible_collections.asgiway.django.plugins.plugin_utils import background, laid_files
 from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import COMMAND, Word, WordsError
 from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import show, suggest
 
@@ -17,9 +17,10 @@ TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 # names that the kit gives to every process itself
 KIT_ENV = re.compile(r"ASGIWAY_.*|DJANGO_SETTINGS_MODULE")
 # what the dictionaries of a format hold is checked by
-BACKGROUND: Mapping[str, Callable[[Any, str], Any]] = {
+DICTIONARIES: Mapping[str, Callable[[Any, str], Any]] = {
     "processes": background.process_entries,
     "schedules": background.schedule_entries,
+    "files": laid_files.check_entries,
 }
 
 
@@ -165,9 +166,9 @@ def _cast_mapping(word: Word, value: Any, command: str) -> dict[str, Any]:
     """Check a dictionary, and its keys where they are declared."""
     if not isinstance(value, Mapping):
         raise WordsError(f"{_is(word, value)}; it must be {word.allowed}, as in {_as_json(word)}")
-    if word.format in BACKGROUND:
+    if word.format in DICTIONARIES:
         try:
-            BACKGROUND[word.format](value, word.name)
+            DICTIONARIES[word.format](value, word.name)
         except ValueError as error:
             raise WordsError(f"{error}".removesuffix(".") + ("" if f"{error}".endswith("?") else ".")) from error
     for key in value:

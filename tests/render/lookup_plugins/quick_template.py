@@ -1,4 +1,4 @@
-"""ansible.builtin.template without its copy of all variables for each file, which was half of what a rendering takes."""
+"""ansible.builtin.template without its copy of all variables for each file, half of what a rendering takes."""
 
 from __future__ import annotations
 

@@ -287,8 +287,9 @@ KINDS: dict[str, Kind] = {
     "media-in-source": Kind(
         WARNING,
         "Uploads are stored inside the source",
-        "A release is read-only and is replaced by the next one: uploads fail.",
-        "MEDIA_ROOT from the environment, in the data directory (ASGIWAY_STATE_DIR), or another storage.",
+        "A release is read-only and is replaced by the next one: uploads to its own directory fail.",
+        "A deploy with settings_overlay=true, the default, keeps them in /srv/NAME/media instead. Without it, take"
+        " MEDIA_ROOT from ASGIWAY_MEDIA_ROOT in the environment, or another storage.",
         "https://docs.djangoproject.com/en/stable/ref/settings/#media-root",
     ),
     # Channels

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asgiway_doctor.catalogue import ERROR
+from asgiway_doctor.catalogue import ERROR, NOTE
 from asgiway_doctor.code import Facts
 from asgiway_doctor.finding import Finding
 from asgiway_doctor.source import Place, Project, setting_place
@@ -117,4 +117,6 @@ class Settings:
         inside = root and self.project.root in [Path(root).resolve(), *Path(root).resolve().parents]
         if inside and fields and storages.endswith("FileSystemStorage"):
             what = f"MEDIA_ROOT is {Path(root).name}/ of the project, and {fields[0]} stores files there"
-            yield Finding("media-in-source", self.place("MEDIA_ROOT"), what)
+            if self.overlay and (lying := sum(path.is_file() for path in Path(root).rglob("*"))):
+                what += f"; a deploy does not take along the {lying} in it"
+            yield Finding("media-in-source", self.place("MEDIA_ROOT"), what, "", NOTE if self.overlay else "")

@@ -34,6 +34,10 @@ def check_pairs(spec: Spec, words: Mapping[str, Any], given: Collection[str]) ->
             first = ports.setdefault(words[name], name)
             if first != name:
                 errors.append(f"{first} and {name} are both {words[name]}; nginx needs a port for each")
+    media = words.get("app_media_url")
+    if media and media in ("/static/", *(words.get("app_asgi_routes") or [])):
+        other = "where the static files are" if media == "/static/" else "one of app_asgi_routes"
+        errors.append(f"app_media_url is {media}, which is {other}; nginx needs a path for each")
     if words.get("database") == "postgresql" and words.get("database_url"):
         errors.append(
             "database is postgresql, which is a database on this host, and database_url names another; leave one out"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -53,6 +54,48 @@ def secret_keys() -> str:
     return f"{len(keys)} previous keys accepted"
 
 
+def uploads() -> str:
+    """What nginx shows of MEDIA_ROOT must be what the project links to, and nothing that it guards itself."""
+    from django.conf import settings
+    from django.core.files.storage import FileSystemStorage, default_storage
+    from django.urls import get_resolver
+
+    root, url = os.environ.get("ASGIWAY_MEDIA_ROOT", ""), os.environ.get("ASGIWAY_MEDIA_URL", "")
+    if not url or str(settings.MEDIA_ROOT) != root or not isinstance(default_storage, FileSystemStorage):
+        return "nginx shows none"
+    if url != settings.MEDIA_URL:
+        raise SystemExit(
+            f"uploads: MEDIA_URL is {settings.MEDIA_URL}, and nginx shows uploaded files below {url}: no visitor would"
+            f" see one. {_instead(settings.MEDIA_URL)}"
+        )
+    own = [route for route in _routes(get_resolver().url_patterns) if route.startswith(url.lstrip("/"))]
+    if own:
+        raise SystemExit(
+            f"uploads: the project answers {own[0]} with a view of its own, and nginx would show what lies below {url}"
+            " to everybody before it is asked. If that view decides who sees them: -e app_media_url= (empty). If not,"
+            " take it out of the URL configuration."
+        )
+    return f"{root} is shown below {url}"
+
+
+def _instead(url: str) -> str:
+    if url.startswith("/") and url.endswith("/") and url != "/":
+        return f"Try: -e app_media_url={url}"
+    return "Try: -e app_media_url= (empty), and nginx shows none"
+
+
+def _routes(patterns: list[Any], before: str = "") -> Iterator[str]:
+    """Yield the route of each view, but of those that only show files."""
+    from django.views.static import serve
+
+    for entry in patterns:
+        route = before + str(entry.pattern).removeprefix("^").replace("\\/", "/")
+        if hasattr(entry, "url_patterns"):
+            yield from _routes(entry.url_patterns, route)
+        elif entry.callback is not serve:
+            yield route
+
+
 def channel_layer() -> str:
     """Send a message to ourselves through the project's own settings."""
     try:
@@ -76,7 +119,7 @@ def channel_layer() -> str:
 
 def main() -> None:
     """Run all checks in order; the first failure ends with its traceback."""
-    for check in (django_checks, secret_keys, applications, channel_layer):
+    for check in (django_checks, secret_keys, applications, uploads, channel_layer):
         sys.stdout.write(f"{check.__name__}: {check()}\n")
 
 

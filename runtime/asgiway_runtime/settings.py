@@ -44,6 +44,13 @@ def _databases() -> dict[str, Any]:
     return databases
 
 
+def _media_root() -> str:
+    """Uploads outlive a release: they leave its directory, where Django's default is, too. Any other place stays."""
+    root, release = Path(str(_get("MEDIA_ROOT", ""))), Path(os.environ["ASGIWAY_SOURCE_DIR"]).parent
+    inside = not root.is_absolute() or release in {root, *root.parents}
+    return os.environ["ASGIWAY_MEDIA_ROOT"] if inside else str(root)
+
+
 def _postgresql(theirs: dict[str, Any], url: str) -> dict[str, Any]:
     """What the URL says; of a PostgreSQL of the project's own the engine (it may be PostGIS) and the options stay."""
     parts = urlsplit(url)
@@ -122,6 +129,10 @@ DEBUG = os.environ.get("ASGIWAY_DEBUG") == "1"
 ALLOWED_HOSTS = _hosts()
 DATABASES = _databases()
 STATIC_ROOT = os.environ["ASGIWAY_STATIC_ROOT"]
+MEDIA_ROOT = _media_root()
+MEDIA_URL = _get("MEDIA_URL", "") or os.environ["ASGIWAY_MEDIA_URL"]
+if _get("FILE_UPLOAD_DIRECTORY_PERMISSIONS", None) is None:
+    FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o750  # nginx is of the group, and only reads
 USE_X_FORWARDED_PORT = True  # over a Unix socket SERVER_PORT is nonsense, and nginx always overwrites the header
 if not _get("SECURE_PROXY_SSL_HEADER", None):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

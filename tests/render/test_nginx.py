@@ -156,6 +156,7 @@ def test_every_path_has_its_upstream(rendered: Rendered) -> None:
     targets = {entry.words[1]: entry.value("proxy_pass") for entry in server_of(parsed(rendered)).all("location")}
     assert targets == {
         "^~": "",
+        "@project": "http://shop_http",
         "@websocket": "http://shop_ws",
         "/ws/": "http://shop_async",
         "/events/": "http://shop_async",
@@ -249,7 +250,7 @@ def test_only_the_named_origins_open_websockets(rendered: Rendered) -> None:
 
 
 def test_only_hashed_names_are_cached_for_long(rendered: Rendered) -> None:
-    (static,) = [entry for entry in server_of(parsed(rendered)).all("location") if entry.words[1] == "^~"]
+    (static,) = [entry for entry in server_of(parsed(rendered)).all("location") if entry.words[2:] == ["/static/"]]
     (hashed,) = static.all("location")
     assert hashed.words[1:] == ["~", r"\.[0-9a-f]{8,}\.[^/.]+$"]
     assert (static.value("expires"), hashed.value("expires")) == ("1h", "365d")

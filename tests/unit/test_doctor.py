@@ -333,6 +333,17 @@ def test_what_the_overlay_mends_is_an_error_without_it_and_found_in_a_base_modul
     assert [one["severity"] for one in report["findings"]] == ["error"]
 
 
+@pytest.mark.parametrize(("options", "severity"), [([], "note"), (["--no-overlay"], "warning")])
+def test_uploads_in_the_source_are_moved_by_the_overlay_and_what_lies_there_is_counted(
+    tmp_path: Path, options: list[str], severity: str
+) -> None:
+    files = {name: text for name, text in PROJECTS["settings"].items() if name != "config/wsgi.py"}
+    project = write(tmp_path, {**files, "media/default.png": "x", "media/deep/other.png": "x"})
+    (finding,) = [one for one in examine(project, tmp_path, *options)["findings"] if one["id"] == "media-in-source"]
+    assert finding["severity"] == severity
+    assert finding["what"].endswith("does not take along the 2 in it") == (severity == "note")
+
+
 def test_a_pool_alone_is_right(tmp_path: Path) -> None:
     files = {"config/settings.py": MANAGE.replace("}}", ', "OPTIONS": {"pool": True}, "CONN_MAX_AGE": 0}}')}
     assert found(examine(write(tmp_path, files), tmp_path)) == set()

@@ -250,6 +250,20 @@ def test_a_word_for_one_command_counts_there() -> None:
     assert complaints({}, {"keep_data": True}, command="./asgiway remove") == []
 
 
+@pytest.mark.parametrize(
+    ("url", "routes", "wrong"),
+    [
+        ("/media/", ["/ws/", "/media/live/"], ""),
+        ("", [""], ""),
+        ("/static/", ["/ws/"], "where the static files are"),
+        ("/ws/", ["/ws/"], "one of app_asgi_routes"),
+    ],
+)
+def test_uploads_have_a_path_of_their_own(url: str, routes: list[str], wrong: str) -> None:
+    said = words.check_pairs(words.Spec({}), {"app_media_url": url, "app_asgi_routes": routes}, [])
+    assert said == ([f"app_media_url is {url}, which is {wrong}; nginx needs a path for each"] if wrong else [])
+
+
 def test_two_ports_of_nginx_are_two_numbers() -> None:
     spec = words.Spec({name: words.Word(name, "int") for name in ("http_port", "https_port", "redis_port")})
     same = {"http_port": 443, "https_port": 443, "redis_port": 443, "tls": "selfsigned"}

@@ -65,3 +65,49 @@ def test_settings_that_would_log_everybody_out_are_refused(tmp_path: Path, line:
     assert done.returncode == code, done.stderr
     assert ("everybody would be logged out" in done.stderr) == bool(code)
     assert "older" not in done.stdout + done.stderr
+
+
+VIEWS = (
+    "from django.http import HttpResponse\nfrom django.urls import include, path, re_path\n"
+    "from django.views.static import serve\n\ndef view(request, **_):\n    return HttpResponse()\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "urls", "variables", "said"),
+    [
+        ("", "path('', view)", {}, "uploads: /srv/shop/media is shown below /media/"),
+        ("MEDIA_URL = '/files/'", "path('', view)", {}, "Try: -e app_media_url=/files/"),
+        ("MEDIA_URL = 'https://files.example.com/'", "path('', view)", {}, "Try: -e app_media_url= (empty)"),
+        ("MEDIA_URL = '/files/'", "path('', view)", {"ASGIWAY_MEDIA_URL": ""}, "uploads: nginx shows none"),
+        ("MEDIA_ROOT = '/mnt'", "path('media/<path:name>', view)", {}, "uploads: nginx shows none"),
+        ("STORAGES = {'default': {'BACKEND': 'django.core.files.storage.InMemoryStorage'}}\nMEDIA_URL = '/f/'",
+         "path('', view)", {}, "uploads: nginx shows none"),
+        ("", "path('media/<path:name>', view)", {}, "the project answers media/<path:name> with a view of its own"),
+        ("", "path('media/', include([re_path(r'^private/(.*)$', view)]))", {}, "answers media/private/(.*)$ with"),
+        ("", r"re_path(r'^media\/(.*)$', view)", {}, "the project answers media/(.*)$ with"),
+        ("", "re_path(r'^media/(?P<path>.*)$', serve, {'document_root': '/x'})", {}, "is shown below /media/"),
+        ("", "re_path(r'^(?P<path>.*)$', view)", {}, "is shown below /media/"),
+    ],
+)  # fmt: skip
+def test_uploads_that_nobody_could_see_or_everybody_would_are_refused(
+    tmp_path: Path, settings: str, urls: str, variables: dict[str, str], said: str
+) -> None:
+    (tmp_path / "theirs.py").write_text(
+        "SECRET_KEY = 'theirs'\nMEDIA_ROOT = '/srv/shop/media'\nMEDIA_URL = '/media/'\nROOT_URLCONF = 'urls'\n"
+        + settings
+    )
+    (tmp_path / "urls.py").write_text(f"{VIEWS}urlpatterns = [{urls}]\n")
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{tmp_path}:{tools.ROOT / 'runtime'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DJANGO_SETTINGS_MODULE": "theirs",
+        "ASGIWAY_MEDIA_ROOT": "/srv/shop/media",
+        "ASGIWAY_MEDIA_URL": "/media/",
+        **variables,
+    }
+    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.check"]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    assert said in (done.stderr if done.returncode else done.stdout), done.stderr
+    assert done.returncode == (0 if said.startswith("uploads") or "is shown" in said else 1)

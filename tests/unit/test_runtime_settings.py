@@ -24,6 +24,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "DJANGO_SETTINGS_MODULE": "asgiway_runtime.settings",
         "ASGIWAY_SETTINGS": "theirs",
+        "ASGIWAY_MEDIA_ROOT": "/srv/shop/media",
+        "ASGIWAY_MEDIA_URL": "/media/",
         "ASGIWAY_SOURCE_DIR": "/srv/shop/releases/r/src",
         "ASGIWAY_STATE_DIR": "/var/lib/shop",
         "ASGIWAY_STATIC_ROOT": "/srv/shop/releases/r/static",
@@ -147,6 +149,34 @@ def test_debug_is_off_whatever_they_say(overlay: Overlay) -> None:
 def test_a_sqlite_file_inside_the_source_moves_to_the_state_directory(overlay: Overlay, name: str, where: str) -> None:
     found = overlay(f"DATABASES = {{'default': {{'ENGINE': 'django.db.backends.sqlite3', 'NAME': {name}}}}}")
     assert found["DATABASES"]["default"]["NAME"] == where
+
+
+@pytest.mark.parametrize(
+    ("line", "root"),
+    [
+        ("", "/srv/shop/media"),
+        ("MEDIA_ROOT = ''", "/srv/shop/media"),
+        ("MEDIA_ROOT = 'uploads'", "/srv/shop/media"),
+        ("MEDIA_ROOT = '/srv/shop/releases/r/src/media'", "/srv/shop/media"),
+        ("from pathlib import Path; MEDIA_ROOT = Path('/srv/shop/releases/r/media')", "/srv/shop/media"),
+        ("MEDIA_ROOT = '/srv/shop/releases/r/venv/lib/python3.13/site-packages/media'", "/srv/shop/media"),
+        ("MEDIA_ROOT = '/srv/shop/releases/r2/media'", "/srv/shop/releases/r2/media"),
+        ("MEDIA_ROOT = '/mnt/files'", "/mnt/files"),
+    ],
+)
+def test_uploads_never_lie_in_a_release(overlay: Overlay, line: str, root: str) -> None:
+    assert overlay(line)["MEDIA_ROOT"] == root
+
+
+def test_uploads_are_shown_where_nginx_has_them_unless_the_project_says_where(overlay: Overlay) -> None:
+    assert overlay("")["MEDIA_URL"] == "/media/"
+    assert overlay("MEDIA_URL = 'https://files.example.com/'")["MEDIA_URL"] == "https://files.example.com/"
+    assert overlay("", ASGIWAY_MEDIA_URL="")["MEDIA_URL"] == "/"  # Django's own
+
+
+def test_nginx_can_only_read_directories_of_uploads(overlay: Overlay) -> None:
+    assert overlay("")["FILE_UPLOAD_DIRECTORY_PERMISSIONS"] == 0o750
+    assert overlay("FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755")["FILE_UPLOAD_DIRECTORY_PERMISSIONS"] == 0o755
 
 
 def test_another_database_is_left_alone(overlay: Overlay) -> None:

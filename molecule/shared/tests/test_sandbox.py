@@ -14,6 +14,7 @@ from .conftest import Site
 APP_LIMIT = 1.5
 OTHERS_LIMIT = 3.0
 METADATA = "169.254.169.254"
+OWN = ["/var/lib/{0.name}", "/var/cache/{0.name}", "/srv/{0.name}/media", "/tmp"]  # noqa: S108 - the unit's own
 WRITE = "touch {path}/asgiway-test && rm {path}/asgiway-test"
 ASK = "import socket; socket.create_connection(('{address}', {port}), 5)"
 
@@ -77,7 +78,7 @@ def test_the_app_writes_to_its_own_directories_only(host: Any, site: Site, units
     """Asked in the process's own view of the file system, as its user; and as root, where the mode would be no wall."""
     pid = show(host, units[0], "MainPID")
     inside = "nsenter --target %s --mount setpriv --reuid=%s --regid=%s --init-groups sh -c %s"
-    own = [f"/var/lib/{site.name}", f"/var/cache/{site.name}", f"/run/{site.name}/{site.release}", "/tmp"]  # noqa: S108 - the unit's own
+    own = [*(path.format(site) for path in OWN), f"/run/{site.name}/{site.release}"]
     for path in own:
         assert host.run(inside, pid, site.name, site.name, WRITE.format(path=path)).rc == 0, path
     for path in [site.directory, f"{site.directory}/src", "/usr", "/etc", "/var/log", "/var/lib", "/srv"]:
@@ -85,6 +86,19 @@ def test_the_app_writes_to_its_own_directories_only(host: Any, site: Site, units
         assert result.rc != 0 and "Read-only file system" in result.stderr, path
     # an empty directory hides what is there
     assert host.run("nsenter --target %s --mount ls -A /home /root", pid).stdout.split() == ["/home:", "/root:"]
+
+
+def test_no_upload_is_a_program(host: Any, site: Site, units: list[str]) -> None:
+    """What a visitor has sent is not run, whatever its mode."""
+    path = f"/srv/{site.name}/media/asgiway-test"
+    inside = "nsenter --target %s --mount setpriv --reuid=%s --regid=%s --init-groups %s"
+    assert host.run("install -m 0755 /bin/true %s", path).rc == 0
+    try:
+        assert host.run(path).rc == 0
+        done = host.run(inside, show(host, units[0], "MainPID"), site.name, site.name, path)
+        assert done.rc != 0 and "Permission denied" in done.stderr
+    finally:
+        host.check_output("rm %s", path)
 
 
 def test_limits_are_in_force(host: Any, site: Site, units: list[str]) -> None:

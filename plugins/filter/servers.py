@@ -11,13 +11,14 @@ description:
     C(env_file) writes variables for systemd and sh alike, C(socket_links) spreads processes over a fixed set of names,
     C(background_groups) makes groups of the processes and schedules beside the server, C(of_kind) chooses among groups,
     C(leaving) names other releases' background processes, C(unkept_schedules) and C(cron_line) are for cron,
-    C(retired) chooses the releases to remove, C(database_connections) adds up what processes may open.
+    C(commands_at) chooses the project's commands for a moment of the deploy, C(retired) the releases to remove,
+    C(database_connections) adds up what processes may open.
 """
 
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.asgiway.django.plugins.plugin_utils import background, registry, servers
+from ansible_collections.asgiway.django.plugins.plugin_utils import background, commands, registry, servers
 
 
 def _reported(function: Any) -> Any:
@@ -43,6 +44,7 @@ class FilterModule:
             background.leaving,
             background.of_kind,
             background.unkept_schedules,
+            commands.commands_at,
             registry.engine_entries,
             registry.with_own,
             servers.cause,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
-from ansible_collections.asgiway.django.plugins.plugin_utils import background, laid_files
+from ansible_collections.asgiway.django.plugins.plugin_utils import background, commands, laid_files
 from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import COMMAND, Word, WordsError
 from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import show, suggest
 
@@ -154,12 +154,23 @@ def _cast_list(word: Word, value: Any, command: str) -> list[Any]:
                 raise WordsError(f"{holds}; each element must be a dictionary.")
             result.append(_cast_mapping(word, item, command))
             continue
+        if word.elements == "raw" and isinstance(item, Mapping):
+            _check_text(word, _command_of(word, item), holds, command)
+            result.append(dict(item))
+            continue
         text = _scalar(item)
         if text is None:
             raise WordsError(f"{holds}; each element must be text, as in {_as_json(word)}")
         _check_text(word, text, holds, command)
         result.append(text)
     return result
+
+
+def _command_of(word: Word, entry: Mapping[Any, Any]) -> str:
+    try:
+        return commands.check_command(entry, word.name)
+    except ValueError as error:
+        raise WordsError(f"{error}" + ("" if f"{error}".endswith("?") else ".")) from error
 
 
 def _cast_mapping(word: Word, value: Any, command: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A migration that waits for a lock makes every later query of the running site wait behind it, so it gives up instead.
 With --running a release is serving visitors: what breaks it for certain is refused before anything is migrated, and
-what may break it is announced.
+what may break it is announced. --before and --after are commands of the project's own, run around it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from asgiway_runtime import commands
+
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m asgiway_runtime.migrate", description=__doc__)
@@ -20,6 +22,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--running", action="store_true", help="a release is serving visitors")
     parser.add_argument("--breaking", choices=["refuse", "allow"], default="refuse", help="what would break it")
     parser.add_argument("--database", action="append", help="an alias to migrate; may be repeated; default: default")
+    parser.add_argument("--before", action="append", default=[], help="a command to run first; may be repeated")
+    parser.add_argument("--after", action="append", default=[], help="a command to run at the end; may be repeated")
     return parser.parse_args(arguments)
 
 
@@ -52,8 +56,15 @@ def check(aliases: Sequence[str], breaking: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Check and migrate; PostgreSQL gets lock_timeout through libpq's PGOPTIONS."""
+    """Check and migrate, between the project's own commands."""
     given = _parse(arguments)
+    commands.run(given.before)
+    migrate(given)
+    commands.run(given.after)
+
+
+def migrate(given: argparse.Namespace) -> None:
+    """Check and migrate; PostgreSQL gets lock_timeout through libpq's PGOPTIONS."""
     os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c lock_timeout={given.seconds}s".strip()
     import django
     from django.conf import settings

@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/release"
 LOADER = DataLoader()
+init_plugin_loader()  # for the collection's filters
 HOME = "/srv/shop/releases/0123456789ab"
 BUILD = [f"{HOME}/launch", "-l", "/run/lock/shop.busy", f"{HOME}/build.env", "/opt/asgiway/bin/uv"]
 PYTHON = ["--quiet", "--python", f"{HOME}/venv/bin/python", "--compile-bytecode"]
 ENGINE = ["gunicorn>=23"]
+COMMANDS = [
+    "npm ci",
+    {"run": "a b", "when": "after_static"},
+    {"run": "c", "when": "after_static"},
+    {"run": "d", "when": "before_migrate"},
+    {"run": "e", "when": "after_migrate"},
+]
 
 
 def read(name: str) -> Any:
@@ -35,6 +44,11 @@ def run(file: str, task: str, kind: str, **chosen: Any) -> dict[str, Any]:
         "release_directory": "backend",
         "release_packages": ENGINE,
         "release_requirements": requirements,
+        "release_build_commands": COMMANDS,
+        "release_migrate_lock_seconds": 5,
+        "release_migrate_databases": ["default"],
+        "release_running": True,
+        "release_breaking_migrations": "refuse",
         "__release_command": "npm run 'all'",
     }
     templar = Templar(loader=LOADER, variables=variables | found.get("vars", {}))
@@ -114,4 +128,22 @@ def test_a_command_of_the_projects_runs_as_the_app_with_both_environments() -> N
     launch = f"{HOME}/launch"
     assert done["argv"][:8] == [*BUILD[:4], launch, "-u", "shop", f"{HOME}/env"]
     assert done["argv"][9].startswith(f"PATH={HOME}/venv/bin:")
+    assert done["argv"][-1] == "npm run 'all'"
+
+
+def test_programs_of_the_runtime_are_told_the_commands_around_them() -> None:
+    argv = run("check", "Collect the static files", "none")["argv"]
+    assert argv[-4:] == ["-m", "asgiway_runtime.collect", "--after=a b", "--after=c"]
+    argv = run("migrate", "Migrate the database", "none")["argv"]
+    assert argv[argv.index("asgiway_runtime.migrate") :] == [
+        *("asgiway_runtime.migrate", "5", "--database=default"),
+        *("--before=d", "--after=e", "--running", "--breaking=refuse"),
+    ]
+
+
+def test_a_command_after_the_switch_runs_as_the_app_without_the_builds_environment() -> None:
+    done = run("after_switch", "Run the project's own commands after the switch", "none")
+    assert done["chdir"] == f"{HOME}/src/backend"
+    assert done["argv"][:6] == [*BUILD[:3], "-u", "shop", f"{HOME}/env"]
+    assert done["argv"][7].startswith(f"PATH={HOME}/venv/bin:")
     assert done["argv"][-1] == "npm run 'all'"

@@ -82,7 +82,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ren
         "nginx_live_dir": str(scratch / "live"),
         "nginx_static_root": str(scratch / "static"),
     }
-    return scratch, rendering.render_sites(scratch, {"with": words, "without": {**words, "app_media_url": ""}}), port
+    return scratch, rendering.render_sites(scratch, {"with": words, "without": {**words, "app_media_url": "", "brotli": True}}), port
 
 
 @pytest.fixture
@@ -151,6 +151,14 @@ def test_names_with_a_dot_in_front_are_not_there(served: Served, name: str) -> N
 def test_parts_of_a_film_are_answered(served: Served) -> None:
     answer, body = served.ask("/up/loads/clip.mp4", Range="bytes=1-6")
     assert (answer.status, body) == (206, "script")
+
+
+@pytest.mark.parametrize(("site", "said"), [("with", ""), ("without", "on")])
+def test_brotli_takes_a_word(sites: tuple[Path, dict[str, rendering.Rendered], int], site: str, said: str) -> None:
+    (server,) = nginx_conf.parse(sites[1][site].files["nginx/site.conf.j2"]).all("server")
+    (static,) = [entry for entry in server.all("location") if entry.words[2:] == ["/static/"]]
+    assert static.value("brotli_static") == said
+    assert static.value("gzip_static") == "on"
 
 
 def test_without_the_word_nginx_shows_none(sites: tuple[Path, dict[str, rendering.Rendered], int]) -> None:

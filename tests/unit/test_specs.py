@@ -193,3 +193,20 @@ def test_no_filter_whose_order_changes_from_run_to_run() -> None:
     named = re.compile(r"\|\s*(difference|union|intersect|symmetric_difference)\b")
     found = [f"{path.relative_to(ROOT)}: {match[0]}" for path in files for match in named.finditer(path.read_text())]
     assert found == []
+
+
+def recursive(tasks: Any) -> Iterator[dict[str, Any]]:
+    """Yield the options of every task that changes owners or modes of all files below a directory."""
+    for task in tasks or []:
+        for part in ("block", "rescue", "always"):
+            yield from recursive(task.get(part))
+        if task.get("ansible.builtin.file", {}).get("recurse"):
+            yield task["ansible.builtin.file"]
+
+
+def test_nobody_is_given_what_an_app_has_linked_to() -> None:
+    """Ansible changes a link's target, such as /etc/passwd, unless it is told not to."""
+    files = [path for name in ("roles", "playbooks") for path in (ROOT / name).rglob("tasks/*.yml")]
+    found = [options for path in files for options in recursive(load(path))]
+    assert len(found) >= 4
+    assert [options["path"] for options in found if options.get("follow") is not False] == []

@@ -82,7 +82,11 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ren
         "nginx_live_dir": str(scratch / "live"),
         "nginx_static_root": str(scratch / "static"),
     }
-    return scratch, rendering.render_sites(scratch, {"with": words, "without": {**words, "app_media_url": "", "brotli": True}}), port
+    return (
+        scratch,
+        rendering.render_sites(scratch, {"with": words, "without": {**words, "app_media_url": "", "brotli": True}}),
+        port,
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """python -m asgiway_doctor: look at a Django project with its own Python, and report what it will meet under ASGI.
 
 The text goes to stdout. Exits with 1 when there is a finding that --fail-on names, with 2 when it was called wrongly.
+With --routes it only prints what app_asgi_routes: auto is, as JSON; the settings are then those of the environment.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from asgiway_doctor import page, text
+from asgiway_doctor import page, served, text
 from asgiway_doctor.catalogue import SEVERITIES
 from asgiway_doctor.examine import Examination
 
@@ -20,7 +21,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(prog="python -m asgiway_doctor", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("source", help="the project's directory; its modules must be importable")
-    parser.add_argument("--settings", required=True, help="the settings module")
+    parser.add_argument("--settings", default="", help="the settings module")
     parser.add_argument("--asgi", default="", help="module:name of the ASGI application")
     parser.add_argument("--wsgi", default="", help="module:name of the WSGI application")
     parser.add_argument("--name", default="", help="what the report calls the project")
@@ -32,10 +33,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--memory", type=int, default=0, help="of the host, in MiB; 0 is unknown")
     parser.add_argument("--pool", type=int, default=10, help="database connections of one ASGI process")
     parser.add_argument("--max-connections", type=int, default=0, help="of PostgreSQL; 0 is unknown")
+    parser.add_argument("--routes", action="store_true", help="nothing but the routes for ASGI, of a deploy")
     parser.add_argument("--fail-on", default="never", choices=["error", "warning", "never"])
     options = parser.parse_args(argv)
     if not Path(options.source).is_dir():
         parser.error(f"{options.source} is not a directory")
+    if not options.settings and not options.routes:
+        parser.error("the following arguments are required: --settings")
     options.ruff = json.loads(options.ruff.read_text("utf-8") or "[]") if options.ruff else []
     return options
 
@@ -50,6 +54,8 @@ def main(argv: list[str]) -> int:
     """Run."""
     options = parse(argv)
     sys.dont_write_bytecode = True
+    if options.routes:
+        served.main(options.source, options.asgi)
     examination = Examination(options)
     sys.path.insert(0, str(examination.project.top))
     examination.run()

@@ -10,7 +10,7 @@ from typing import Any
 
 from asgiway_doctor.code import Code
 from asgiway_doctor.finding import Finding
-from asgiway_doctor.routes import joined, literal_prefix
+from asgiway_doctor.routes import ends, joined, literal_prefix
 from asgiway_doctor.source import Place
 from asgiway_doctor.urls import place_of
 
@@ -65,7 +65,9 @@ def _walk(
                 yield from _walk(callback, text, here, below, around, code, depth + 1)
             else:
                 consumer = getattr(callback, "consumer_class", callback)
-                yield Socket("/" + text, here, below, consumer, around, place_of(consumer, code))
+                yield Socket(
+                    "/" + text, here, below and ends(route.pattern), consumer, around, place_of(consumer, code)
+                )
         return
     for name in INSIDE:
         if (inside := getattr(application, name, None)) is not None:

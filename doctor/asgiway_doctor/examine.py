@@ -8,15 +8,14 @@ import os
 import platform
 import traceback
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from asgiway_doctor import channels, middleware, urls, versions
 from asgiway_doctor.code import RUFF, Code, Facts
 from asgiway_doctor.finding import Finding
-from asgiway_doctor.routes import Path as Route
 from asgiway_doctor.routes import Routes, compute
+from asgiway_doctor.served import Served, load, paths_of, serve
 from asgiway_doctor.settings import Settings, facts
 from asgiway_doctor.source import Place, Project
 from asgiway_doctor.verdict import WSGI, Verdict, judge, size
@@ -105,14 +104,14 @@ class Examination:
 
             name = self.options.wsgi
             with contextlib.suppress(Exception):  # a WSGI that fails is no matter of ASGI
-                wrapper = _load(name)
+                wrapper = load(name)
                 if type(wrapper) is not WSGIHandler:
                     what = f"{name} is a {type(wrapper).__module__}.{type(wrapper).__name__}"
                     self.found.append(Finding("wsgi-wrapper", self._module_place(name, "application"), what))
         if not self.options.asgi:
             self.found.append(Finding("no-asgi", self._module_place(self.options.settings), "no asgi.py was found"))
             return
-        application = self._guarded("asgi-fails", lambda: _load(self.options.asgi))
+        application = self._guarded("asgi-fails", lambda: load(self.options.asgi))
         if application is None:
             self.has_asgi = False
             return
@@ -174,11 +173,15 @@ class Examination:
 
     def routes(self) -> Routes:
         """Return app_asgi_routes, from the views and the WebSocket routes."""
-        paths = [
-            Route(view.path, view.prefix, view.needs_asgi, view.stream == "async", view.exact) for view in self.views
-        ]
-        paths += [Route(one.path, one.prefix, True, exact=one.exact, websocket=True) for one in self.sockets]
-        return compute(paths)
+        return compute(paths_of(self.views, self.sockets))
+
+    def served(self) -> Served:
+        """Return what app_asgi_routes: auto would serve under ASGI."""
+        from django.conf import settings  # type: ignore[import-not-found]
+
+        if not self.views and not self.sockets:  # then the settings may not be there, either
+            return Served()
+        return serve(paths_of(self.views, self.sockets), settings.FORCE_SCRIPT_NAME or "")
 
     def report(self) -> dict[str, Any]:
         """Return everything as what JSON can hold."""
@@ -186,7 +189,8 @@ class Examination:
         routes = self.routes()
         paths: dict[tuple[str, Any], list[str]] = {}
         for view in self.views:
-            paths.setdefault((view.name, view.place), []).append(view.path)
+            known = paths.setdefault((view.name, view.place), [])
+            known += [view.path] if view.path not in known else []
         views = {(view.name, view.place): view for view in reversed(self.views)}
         kinds = {kind: sum(view.kind == kind for view in views.values()) for kind in ("sync", "async")}
         streams = sum(view.stream == "async" for view in views.values())
@@ -204,7 +208,10 @@ class Examination:
             verdict = Verdict(
                 WSGI, "The project could not be looked at as a whole; until it starts, nothing more can be said."
             )
+        served = self.served()
         verdict.routes, verdict.announced = routes.prefixes, routes.announced
+        verdict.auto = [*served.below, *(f"= {one}" for one in served.exactly)]
+        verdict.auto_announced = served.announced
         host = self.options
         postgresql = "postg" in self.database.get("ENGINE", "")
         size(verdict, host.cores, host.memory, postgresql, host.pool, host.max_connections)
@@ -268,11 +275,6 @@ def _loaded(resolver: Any) -> Any:
 
     visit(resolver)
     return resolver
-
-
-def _load(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute or "application")
 
 
 def _as_dict(one: Finding) -> dict[str, Any]:

@@ -67,6 +67,10 @@ def _verdict(verdict: dict[str, Any]) -> str:
     if verdict["routes"]:
         parts.append(f"<p><code>app_asgi_routes: [{escape(', '.join(verdict['routes']))}]</code></p>")
     parts.append(_list(verdict["announced"]))
+    if verdict["auto"] != verdict["routes"] or verdict["auto_announced"] != verdict["announced"]:
+        auto = escape(", ".join(verdict["auto"]) or "nothing")
+        parts.append(f"<p><code>app_asgi_routes: auto</code> would be <code>{auto}</code></p>")
+        parts.append(_list(verdict["auto_announced"]))
     if verdict["budget"]:
         parts.append(f"<p>{escape(verdict['budget'])}</p>")
     return f'<section class="box verdict">{"".join(parts)}</section>'

@@ -55,6 +55,22 @@ def literal_prefix(pattern: Any) -> tuple[str | None, bool]:
     return head, head == text
 
 
+def literal_prefixes(pattern: Any) -> list[tuple[str | None, bool]]:
+    """Return the same for each of two whole texts, where a pattern ends in a slash that may be missing: ^events/?$."""
+    regex = str(getattr(pattern, "_regex", None) or "")
+    if match := re.fullmatch(r"(.*?)\\?/\?\$", regex, re.DOTALL):
+        text, whole = regex_prefix(match[1] + "$")
+        if whole and text is not None:
+            return [(text, True), (f"{text}/", True)]
+    return [literal_prefix(pattern)]
+
+
+def ends(pattern: Any) -> bool:
+    """Tell whether nothing may follow what a view's pattern matches, as Django's path() has it by itself."""
+    regex = getattr(pattern, "_regex", None)
+    return regex is None or bool(re.search(r"(?<!\\)(\\\\)*(\$|\\[Zz])\Z", str(regex)))
+
+
 def joined(prefix: str | None, part: str | None) -> str | None:
     """Return a literal beginning and what follows it; None when one of them is not certain."""
     return None if prefix is None or part is None else prefix + part
@@ -119,7 +135,8 @@ def compute(paths: Iterable[Path]) -> Routes:
             for path in group:
                 _give_up(path, f"its prefix {prefix} would take {len(taken)} paths of WSGI along", routes)
             del wanted[prefix]
-    routes.prefixes = _gathered(sorted(wanted), every)
+    found = gathered(sorted(wanted), every)
+    routes.prefixes = sorted(one for one in found if not any(one != other and one.startswith(other) for other in found))
     if len(routes.prefixes) > MOST:
         count = len(routes.prefixes)
         routes.announced.append(f"{count} prefixes are more than {MOST}: none is used")
@@ -146,7 +163,7 @@ def _give_up(path: Path, why: str, routes: Routes) -> None:
         routes.announced.append(f"{path.text} stays with WSGI, where it works, too: {why}")
 
 
-def _gathered(prefixes: list[str], every: list[Path]) -> list[str]:
+def gathered(prefixes: list[str], every: list[Path]) -> set[str]:
     """Replace several prefixes of one directory by the directory, from the top down."""
     found: set[str] = set()
     for prefix in prefixes:
@@ -162,4 +179,4 @@ def _gathered(prefixes: list[str], every: list[Path]) -> list[str]:
                 best = directory
                 break
         found.add(best)
-    return sorted(one for one in found if not any(one != other and one.startswith(other) for other in found))
+    return found

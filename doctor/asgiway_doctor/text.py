@@ -64,6 +64,10 @@ def _verdict(verdict: dict[str, Any]) -> Iterator[str]:
         yield f"  app_asgi_routes: [{', '.join(verdict['routes'])}]"
     for sentence in verdict["announced"]:
         yield from _wrapped(sentence, "    ", "  - ")
+    if verdict["auto"] != verdict["routes"] or verdict["auto_announced"] != verdict["announced"]:
+        yield f"  app_asgi_routes: auto would be {', '.join(verdict['auto']) or 'nothing'}"
+        for sentence in verdict["auto_announced"]:
+            yield from _wrapped(sentence, "    ", "  - ")
     if verdict["budget"]:
         yield from _wrapped(verdict["budget"], "  ")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from asgiway_doctor.code import Code
 from asgiway_doctor.finding import Finding
-from asgiway_doctor.routes import joined, literal_prefix
+from asgiway_doctor.routes import ends, joined, literal_prefixes
 from asgiway_doctor.source import Place
 
 
@@ -61,11 +61,11 @@ def views(code: Code, resolver: Any = None) -> list[View]:
     languages = (
         [language for language, _ in settings.LANGUAGES] if settings.USE_I18N and _is_translated(resolver) else []
     )
-    found: dict[tuple[str, str], View] = {}
+    found: dict[tuple[str, str | None, str], View] = {}
     for language in languages or [translation.get_language()]:
         with translation.override(language):
             for view in _walk(resolver, "", "/", True, code):
-                found.setdefault((view.path, view.name), view)
+                found.setdefault((view.path, view.prefix, view.name), view)
     return list(found.values())
 
 
@@ -85,13 +85,13 @@ def _walk(resolver: Any, path: str, prefix: str | None, exact: bool, code: Code)
     """`prefix` is None below a pattern that begins with anything; `exact` while every part so far is literal."""
     for entry in resolver.url_patterns:
         text = str(entry.pattern)
-        part, whole = literal_prefix(entry.pattern)
-        here = joined(prefix, part) if exact else prefix
-        below = exact and whole and part is not None
-        if hasattr(entry, "url_patterns"):
-            yield from _walk(entry, path + text, here, below, code)
-        else:
-            yield _view(entry, path + text, here, below, code)
+        for part, whole in literal_prefixes(entry.pattern):
+            here = joined(prefix, part) if exact else prefix
+            below = exact and whole and part is not None
+            if hasattr(entry, "url_patterns"):
+                yield from _walk(entry, path + text, here, below, code)
+            else:
+                yield _view(entry, path + text, here, below and ends(entry.pattern), code)
 
 
 def unwrapped(callback: Callable[..., Any]) -> Any:

@@ -22,6 +22,8 @@ class Verdict:
     later: str = ""
     routes: list[str] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
+    auto: list[str] = field(default_factory=list)
+    auto_announced: list[str] = field(default_factory=list)
     workers: dict[str, int] = field(default_factory=dict)
     budget: str = ""
 

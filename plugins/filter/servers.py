@@ -11,6 +11,7 @@ description:
     C(env_file) writes variables for systemd and sh alike, C(socket_links) spreads processes over a fixed set of names,
     C(background_groups) makes groups of the processes and schedules beside the server, C(of_kind) chooses among groups,
     C(leaving) names other releases' background processes, C(unkept_schedules) and C(cron_line) are for cron,
+    C(routes_told), C(route_links) and C(routes_shown) are about the paths that a release sends to its ASGI server,
     C(commands_at) chooses the project's commands for a moment of the deploy, C(retired) the releases to remove,
     C(database_connections) adds up what processes may open.
 """
@@ -18,7 +19,7 @@ description:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.asgiway.django.plugins.plugin_utils import background, commands, registry, servers
+from ansible_collections.asgiway.django.plugins.plugin_utils import background, commands, registry, routes, servers
 
 
 def _reported(function: Any) -> Any:
@@ -47,6 +48,9 @@ class FilterModule:
             commands.commands_at,
             registry.engine_entries,
             registry.with_own,
+            routes.route_links,
+            routes.routes_shown,
+            routes.routes_told,
             servers.cause,
             servers.command_line,
             servers.database_connections,

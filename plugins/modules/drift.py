@@ -34,7 +34,7 @@ options:
     default: {}
     suboptions:
       paths:
-        description: Files, directories and links, or patterns of them with C(*), of which the very set is noted.
+        description: Files, directories and links, or patterns of them (C(*), C(**)), of which the very set is noted.
         type: list
         elements: str
       services:
@@ -144,7 +144,7 @@ def look_at_paths(paths: Sequence[str]) -> Seen:
     seen: Seen = {}
     for path in paths:
         if "*" in path:
-            found = sorted(glob.glob(path))  # noqa: PTH207 - Path.glob takes no absolute pattern
+            found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
             seen[path] = {"names": " ".join(found)}
             seen |= {one: look_at_path(one) for one in found}
         else:

@@ -18,6 +18,10 @@ options:
     type: list
     elements: dict
     required: true
+  alone:
+    description: A directory below it in which no other link stays.
+    type: str
+    default: ""
 author: The Asgiway authors
 """
 
@@ -31,6 +35,10 @@ EXAMPLES = r"""
 RETURN = r"""
 made:
   description: Names of the links that were made or changed.
+  type: list
+  returned: always
+removed:
+  description: Names of the links that were removed.
   type: list
   returned: always
 """
@@ -60,24 +68,37 @@ def make(directory: Path, link: dict[str, str]) -> None:
     temporary.replace(path)
 
 
+def others(directory: Path, alone: str, links: list[dict[str, str]]) -> list[str]:
+    """Return the names of links below the directory `alone` that are none of these."""
+    names = {link["name"] for link in links}
+    found = (directory / alone).rglob("*") if alone else ()
+    return sorted(
+        name for path in found if path.is_symlink() and (name := str(path.relative_to(directory))) not in names
+    )
+
+
 def main() -> None:
-    """Make what is missing."""
+    """Make what is missing, and remove what is too much."""
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
             "links": {"type": "list", "elements": "dict", "required": True},
+            "alone": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     directory = Path(module.params["directory"])
     wrong = wrong_links(directory, module.params["links"])
+    surplus = others(directory, module.params["alone"], module.params["links"])
     if not module.check_mode:
         try:
             for link in wrong:
                 make(directory, link)
+            for name in surplus:
+                (directory / name).unlink(missing_ok=True)
         except OSError as error:
             module.fail_json(msg=f"cannot make the links in {directory}: {error}")
-    module.exit_json(changed=bool(wrong), made=[link["name"] for link in wrong])
+    module.exit_json(changed=bool(wrong or surplus), made=[link["name"] for link in wrong], removed=surplus)
 
 
 if __name__ == "__main__":

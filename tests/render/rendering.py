@@ -82,6 +82,7 @@ class Rendered:
     processes: dict[str, str]
     files: dict[str, str]
     schedules: dict[str, str]
+    watched: list[str]
 
     @property
     def interfaces(self) -> set[str]:

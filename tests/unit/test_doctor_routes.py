@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 import yaml
 from ansible_collections.asgiway.django.plugins.plugin_utils.servers import default_workers
 from asgiway_doctor import verdict as verdicts
-from asgiway_doctor.routes import ALLOWED, MOST, Path, compute, literal_prefix, regex_prefix
+from asgiway_doctor.routes import ALLOWED, MOST, Path, compute, ends, literal_prefix, literal_prefixes, regex_prefix
 from asgiway_doctor.verdict import judge, size
 from tools import ROOT
 
@@ -39,6 +41,32 @@ def test_the_literal_beginning_of_a_regular_expression(regex: str, expected: tup
 def test_the_literal_beginning_of_a_path() -> None:
     assert literal_prefix("shop/<int:pk>/x/") == ("shop/", False)
     assert literal_prefix("shop/") == ("shop/", True)
+
+
+def a_pattern(regex: str) -> types.SimpleNamespace:
+    return types.SimpleNamespace(_regex=regex)
+
+
+@pytest.mark.parametrize(
+    ("regex", "expected"),
+    [
+        (r"^events/?$", [("events", True), ("events/", True)]),
+        (r"^events\/?$", [("events", True), ("events/", True)]),
+        (r"^events/(\d+)/?$", [("events/", False)]),
+        (r"events/?$", [(None, False)]),
+        (r"^events/?", [("events", False)]),
+    ],
+)
+def test_a_slash_that_may_be_missing_makes_two_paths(regex: str, expected: list[tuple[str | None, bool]]) -> None:
+    assert literal_prefixes(a_pattern(regex)) == expected
+
+
+@pytest.mark.parametrize(
+    ("regex", "expected"),
+    [(r"^x$", True), (r"^x\Z", True), (r"^x\\$", True), (r"^x", False), (r"^x\$", False), (r"^x\\Z", False)],
+)
+def test_an_expression_without_an_end_is_no_whole_path(regex: str, expected: bool) -> None:
+    assert ends(a_pattern(regex)) is expected
 
 
 def test_a_directory_is_named_when_most_of_it_is_for_asgi() -> None:
@@ -111,7 +139,7 @@ def test_more_prefixes_than_anybody_reads_are_none() -> None:
 
 def test_what_comes_out_is_what_the_word_takes() -> None:
     meta = yaml.safe_load((ROOT / "playbooks/deploy.meta.yml").read_text())["argument_specs"]["main"]
-    assert meta["constraints"]["app_asgi_routes"]["pattern"] == ALLOWED.pattern
+    assert meta["constraints"]["app_asgi_routes"]["pattern"] == f"auto|{ALLOWED.pattern}"
 
 
 NOTHING: dict[str, int] = {"sync": 9, "async": 0, "stream": 0, "websocket": 0}

@@ -101,6 +101,14 @@ def test_a_file_more_is_found_by_its_pattern(site: Path, tmp_path: Path) -> None
     ]
 
 
+def test_a_link_more_is_found_at_any_depth(site: Path, tmp_path: Path) -> None:
+    note(tmp_path / "n.json", {"paths": [f"{site}/releases/**"]})
+    (site / "releases/a/b/c").mkdir(parents=True)
+    (site / "releases/a/b/c/^^").symlink_to("/elsewhere")
+    reasons, _ = drift.compare(tmp_path / "n.json", "x", 7, quiet)
+    assert f"{site}/releases/a/b/c/^^ is there now" in reasons
+
+
 def test_no_note_a_broken_one_and_an_old_one_are_not_trusted(site: Path, tmp_path: Path) -> None:
     path = tmp_path / "n.json"
     assert drift.compare(path, "x", 7, quiet) == ([drift.UNSEEN], [])

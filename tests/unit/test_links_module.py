@@ -59,3 +59,15 @@ def test_a_failure_is_a_sentence_with_the_directory(run_module: RunModule, tmp_p
     result = run_module(links.main, directory=str(tmp_path), links=WANTED)
     assert result["failed"] is True
     assert result["msg"].startswith(f"cannot make the links in {tmp_path}: ")
+
+
+def test_a_link_too_much_is_removed_below_one_directory_only(run_module: RunModule, tmp_path: Path) -> None:
+    for name in ("ws/x/2.sock", "http/2.sock"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to("/elsewhere")
+    told = run_module(links.main, _check=True, directory=str(tmp_path), links=WANTED, alone="ws")
+    assert (told["changed"], told["removed"], (tmp_path / "ws/x/2.sock").is_symlink()) == (True, ["ws/x/2.sock"], True)
+    result = run_module(links.main, directory=str(tmp_path), links=WANTED, alone="ws")
+    assert result["removed"] == ["ws/x/2.sock"]
+    assert sorted(path.name for path in tmp_path.rglob("*.sock")) == ["1.sock", "1.sock", "2.sock"]
+    assert run_module(links.main, directory=str(tmp_path), links=WANTED, alone="ws")["changed"] is False

@@ -171,7 +171,7 @@ def test_a_good_value_comes_out_in_its_type(word: str, value: Any, expected: Any
         (
             "app_asgi_routes",
             ["ws/"],
-            "app_asgi_routes holds ws/; it must be a path prefix that begins with /.",
+            "app_asgi_routes holds ws/; it must be auto or a path prefix that begins with /.",
         ),
         (
             "app_domain_aliases",

@@ -95,7 +95,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         idle, useless = words.check_effect(spec, extra, inventory, engines, servers, command)
         errors += idle
         warnings += useless
-        tree, laid = "", {}
+        tree = ""
+        laid: dict[str, str] = {}
         if not errors and checked.get("app_files"):
             laid, errors = laid_files.find(checked["app_files"], "app_files", str(Path.cwd()), self._text)
             checked["app_files"] = laid
@@ -104,9 +105,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 tree = self._tree(checked, command)
                 found = project.inspect(
                     tree,
-                    *(checked.get(f"app_{key}") or "" for key in TEXTS),
-                    *(checked.get(f"app_{key}") or () for key in ("extras", "dependency_groups", "packages")),
-                    laid,
+                    **{key: checked.get(f"app_{key}") or "" for key in TEXTS},
+                    extras=checked.get("app_extras") or (),
+                    groups=checked.get("app_dependency_groups") or (),
+                    packages=checked.get("app_packages") or (),
+                    files=laid,
                 )
                 for engine in engines:
                     project.require(found, servers.interfaces[engine], engine)

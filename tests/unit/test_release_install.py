@@ -53,7 +53,9 @@ def run(file: str, task: str, kind: str, **chosen: Any) -> dict[str, Any]:
         return {}
     command = found.get("ansible.builtin.command", {})
     return (
-        {"argv": templar.template(command["argv"]), "chdir": templar.template(command["chdir"])} if command else {"": 1}
+        {"argv": templar.template(command["argv"]), "chdir": templar.template(command.get("chdir", ""))}
+        if command
+        else {"": 1}
     )
 
 
@@ -176,3 +178,28 @@ def test_a_command_after_the_switch_runs_as_the_app_without_the_builds_environme
     assert done["argv"][:6] == [*BUILD[:3], "-u", "shop", f"{HOME}/env"]
     assert done["argv"][7].startswith(f"PATH={HOME}/venv/bin:")
     assert done["argv"][-1] == "npm run 'all'"
+
+
+def test_the_app_may_write_into_its_packages_directories_and_not_into_files_that_other_releases_share(
+    tmp_path: Path,
+) -> None:
+    home, cache = tmp_path / "release", tmp_path / "cache.py"
+    cache.touch()
+    for path in ("src/backend/manage.py", "venv/lib/shop/locale/de.po"):
+        (home / path).parent.mkdir(parents=True)
+        (home / path).touch()
+    (home / "venv/lib/shop/shared.py").hardlink_to(cache)
+    (home / "venv/lib64").symlink_to("lib")
+    (home / "src/outside").symlink_to(tmp_path)
+    (home / "static").mkdir()
+    argv = run("build_commands", "Lend the source and its packages' directories to the app's user", "none")["argv"]
+    shown = [part.replace(HOME, str(home)) for part in argv[: argv.index("-exec")]]
+    assert argv[len(shown) :] == ["-exec", "chown", "--no-dereference", "shop", "{}", "+"]
+    lent = subprocess.run([*shown, "-print"], capture_output=True, text=True, check=True).stdout.split()
+    assert sorted(str(Path(path).relative_to(home)) for path in lent) == [
+        *("src", "src/backend", "src/backend/manage.py", "src/outside"),
+        *("venv", "venv/lib", "venv/lib/shop", "venv/lib/shop/locale"),
+    ]
+    back = run("build_commands", "Take its packages back from the app's user", "none")["argv"]
+    assert back[1:6] == [HOME, "-path", f"{HOME}/venv*", "-user", "shop"]
+    assert back[6:] == ["-exec", "chown", "--no-dereference", "root:root", "{}", "+"]

@@ -171,13 +171,19 @@ def command_words(command: Any, where: str) -> list[str]:
     return words
 
 
-def background_groups(processes: Mapping[str, Any], schedules: Mapping[str, Any], root: str) -> list[Group]:
+def background_groups(
+    processes: Mapping[str, Any],
+    schedules: Mapping[str, Any],
+    root: str,
+    manage: Sequence[str] = ("manage.py",),
+) -> list[Group]:
     """Turn processes and schedules into groups of a release, beside those of `server_groups`.
 
     Args:
         processes: as the site says them.
         schedules: as the site says them.
         root: directory of the releases; `@RELEASE@` stays in the result.
+        manage: what Python is told for manage.py.
 
     Returns:
         Groups with kind (process or schedule) and without sockets; a schedule has no instances.
@@ -188,22 +194,22 @@ def background_groups(processes: Mapping[str, Any], schedules: Mapping[str, Any]
     venv = f"{root}/releases/@RELEASE@/venv"
     groups = []
     for name, entry in process_entries(processes).items():
-        group = _group(name, "process", entry, venv)
+        group = _group(name, "process", entry, venv, manage)
         group |= {"instances": entry["instances"], "workers": entry["instances"], "singleton": entry["singleton"]}
         group |= {"stop_signal": entry["stop_signal"], "grace": entry["stop_seconds"]}
         group["argv"] = [part.replace("{release}", "@RELEASE@") for part in group["argv"]]
         groups.append(group | {"connections": entry["connections"]})
     for name, entry in schedule_entries(schedules).items():
-        group = _group(name, "schedule", entry, venv)
+        group = _group(name, "schedule", entry, venv, manage)
         group |= {"on_calendar": entry["on_calendar"], "catch_up": entry["catch_up"], "connections": 1}
         groups.append(group | {"command": entry["command"]})
     return groups
 
 
-def _group(name: str, kind: str, entry: Mapping[str, Any], venv: str) -> Group:
+def _group(name: str, kind: str, entry: Mapping[str, Any], venv: str, manage: Sequence[str]) -> Group:
     program, *rest = entry["command"]
     if program == "manage.py":
-        argv = [f"{venv}/bin/python", "manage.py", *rest]
+        argv = [f"{venv}/bin/python", *manage, *rest]
     else:
         argv = [program if program.startswith("/") else f"{venv}/bin/{program}", *rest]
     return {

@@ -15,6 +15,7 @@ from ansible_collections.asgiway.django.plugins.plugin_utils.dependencies import
 
 CHANNELS_REDIS = ("channels-redis",)
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary")
+POOLING_DRIVERS = ("psycopg",)  # Django has a pool for no other
 Roots = tuple[Path, ...]  # directories that Python looks into
 DEPTH = 8  # of `from .base import *` chains
 
@@ -46,10 +47,11 @@ def inspect(
         files: that the user lays into the source, {path in it: file}.
 
     Returns:
-        settings (module), wsgi and asgi (module:name, or "" when there is none), requirements (the kind: a lock's name,
-        requirements, pyproject or none), requirements_file and requirements_directory (relative, or ""), channels_redis
-        and psycopg (bool: whether it asks for that package, or an older psycopg), subdirectory, and import_directories
-        (relative: the project's, and its src/ when the settings are in there).
+        settings (module), manage (bool: whether there is a manage.py), wsgi and asgi (module:name, or "" when there is none),
+        requirements (the kind: a lock's name, requirements, pyproject or none), requirements_file and requirements_directory
+        (relative, or ""), channels_redis and psycopg (bool: whether it asks for that package, or an older psycopg),
+        psycopg_pools (bool: whether for one that Django has a pool for), subdirectory, and import_directories (relative: the
+        project's, and its src/ when the settings are in there).
 
     Raises:
         ProjectError: when the files do not say enough; the sentence names the word that would.
@@ -66,12 +68,14 @@ def inspect(
         with _laid(files or {}) as laid:
             seen = (*(laid / one.relative_to(source) for one in roots), *roots)
             _require_module(seen, settings, f"app_settings={settings}")
+            manage = any((one / "manage.py").is_file() for one in (laid / subdirectory, root))
             callables = {
                 "wsgi": _callable(seen, "wsgi", wsgi, settings),
                 "asgi": _callable(seen, "asgi", asgi, settings),
             }
         return {
             "settings": settings,
+            "manage": manage,
             **callables,
             "subdirectory": subdirectory,
             "import_directories": ["/".join(one.relative_to(source).parts) for one in roots],
@@ -80,6 +84,7 @@ def inspect(
             "requirements_directory": found.directory,
             "channels_redis": dependencies.asks_for(CHANNELS_REDIS, found, extras, groups, packages),
             "psycopg": dependencies.asks_for(POSTGRESQL_DRIVERS, found, extras, groups, packages),
+            "psycopg_pools": dependencies.asks_for(POOLING_DRIVERS, found, extras, groups, packages),
         }
     except (OSError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__

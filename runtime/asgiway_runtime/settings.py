@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-_DEFAULT_HOST = "redis://localhost:6379"  # channels_redis.utils.decode_hosts
+from django import VERSION
 
+_POOL = ("psycopg", "psycopg_pool")
+_DEFAULT_HOST = "redis://localhost:6379"  # channels_redis.utils.decode_hosts
 _theirs = import_module(os.environ["ASGIWAY_SETTINGS"])
 globals().update({name: getattr(_theirs, name) for name in dir(_theirs) if name.isupper()})
 
@@ -62,7 +64,8 @@ def _postgresql(theirs: dict[str, Any], url: str) -> dict[str, Any]:
     if not host.startswith("/"):
         options.setdefault("sslmode", "verify-full")
         options.setdefault("sslrootcert", "/etc/ssl/certs/ca-certificates.crt")
-    if os.environ.get("ASGIWAY_INTERFACE") == "asgi" and find_spec("psycopg_pool"):
+    # Django pools since 5.1, and psycopg 3 alone
+    if os.environ.get("ASGIWAY_INTERFACE") == "asgi" and VERSION >= (5, 1) and all(map(find_spec, _POOL)):
         options["pool"] = {"min_size": 1, "max_size": int(os.environ["ASGIWAY_DATABASE_POOL"])}
     return {
         **theirs,

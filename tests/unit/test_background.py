@@ -145,6 +145,13 @@ def test_a_command_is_split_as_a_shell_would_and_its_program_found_in_the_releas
     ]
 
 
+def test_a_project_without_manage_py_has_its_commands_all_the_same() -> None:
+    due = {"cleanup": {"command": "manage.py clearsessions", "on_calendar": "daily"}}
+    groups = background.background_groups(processes(command="manage.py x"), due, "/srv/shop", ["-m", "django"])
+    assert [group["argv"][1:] for group in groups] == [["-m", "django", "x"], ["-m", "django", "clearsessions"]]
+    assert groups[1]["command"] == ["manage.py", "clearsessions"], "as-app knows by itself"
+
+
 def test_they_have_no_socket_and_a_schedule_no_process() -> None:
     groups = background.background_groups(
         processes(), {"cleanup": {"command": "x", "on_calendar": "daily"}}, "/srv/shop"

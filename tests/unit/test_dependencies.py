@@ -95,17 +95,21 @@ def test_what_the_user_installs_beside_it_counts(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "expected"),
+    ("files", "expected", "pools"),
     [
-        ({"requirements.txt": "psycopg[binary]>=3.2\n"}, True),
-        ({"requirements.txt": "psycopg2-binary\n"}, True),
-        ({"requirements.txt": "psycopg-pool\n"}, False),
-        ({"pyproject.toml": PYPROJECT.format('"django", "psycopg2>=2.9"'), "uv.lock": 'name = "psycopg2"\n'}, True),
-        ({"pyproject.toml": PYPROJECT.format('"django"'), "uv.lock": 'name = "psycopg-pool"\n'}, False),
+        ({"requirements.txt": "psycopg[binary]>=3.2\n"}, True, True),
+        ({"requirements.txt": "psycopg2-binary\n"}, True, False),
+        ({"requirements.txt": "psycopg-pool\n"}, False, False),
+        (
+            {"pyproject.toml": PYPROJECT.format('"django", "psycopg2>=2.9"'), "uv.lock": 'name = "psycopg2"\n'},
+            *(True, False),
+        ),
+        ({"pyproject.toml": PYPROJECT.format('"django"'), "uv.lock": 'name = "psycopg-pool"\n'}, False, False),
     ],
 )
-def test_a_driver_for_postgresql(make: Make, files: dict[str, str], expected: bool) -> None:
+def test_a_driver_for_postgresql(make: Make, files: dict[str, str], expected: bool, pools: bool) -> None:
     assert asks(project.POSTGRESQL_DRIVERS, make(files)) is expected
+    assert asks(project.POOLING_DRIVERS, make(files)) is pools
 
 
 MEMBER = {"uv.lock": "", "pyproject.toml": "", "site/manage.py": ""}

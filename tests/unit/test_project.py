@@ -38,6 +38,7 @@ def sentence(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
 def test_a_new_project_needs_no_word(make: Make) -> None:
     assert project.inspect(str(make(STARTPROJECT))) == {
         "settings": "shop.settings",
+        "manage": True,
         "wsgi": "shop.wsgi:application",
         "asgi": "shop.asgi:application",
         "subdirectory": "",
@@ -47,6 +48,7 @@ def test_a_new_project_needs_no_word(make: Make) -> None:
         "requirements_directory": "",
         "channels_redis": False,
         "psycopg": False,
+        "psycopg_pools": False,
     }
 
 

@@ -58,7 +58,8 @@ URL = "postgresql://shop:s%40fe@db.example.com:6432/shop%20db"
 
 
 def test_a_database_elsewhere_is_reached_over_tls_with_a_pool_under_asgi(overlay: Overlay, tmp_path: Path) -> None:
-    (tmp_path / "psycopg_pool.py").touch()
+    for driver in ("psycopg", "psycopg_pool"):
+        (tmp_path / f"{driver}.py").touch()
     found = overlay("", ASGIWAY_DATABASE_URL=URL, ASGIWAY_DATABASE_POOL="7", ASGIWAY_INTERFACE="asgi")
     default = found["DATABASES"]["default"]
     assert default["ENGINE"] == "django.db.backends.postgresql"
@@ -70,6 +71,28 @@ def test_a_database_elsewhere_is_reached_over_tls_with_a_pool_under_asgi(overlay
         "sslrootcert": "/etc/ssl/certs/ca-certificates.crt",
         "pool": {"min_size": 1, "max_size": 7},
     }
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        {"psycopg_pool": "", "psycopg2": ""},
+        {"psycopg": ""},
+        {"psycopg_pool": "", "psycopg": "", "django/__init__": "VERSION = (4, 2, 29, 'final', 0)"},
+    ],
+)
+def test_what_django_cannot_pool_gets_no_pool(
+    environment: dict[str, str], tmp_path: Path, modules: dict[str, str]
+) -> None:
+    for name, text in {"theirs": "", **modules}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.py").write_text(text)
+    variables = {"ASGIWAY_DATABASE_URL": URL, "ASGIWAY_DATABASE_POOL": "7", "ASGIWAY_INTERFACE": "asgi"}
+    code = "from asgiway_runtime.settings import DATABASES as d; print('pool' in d['default']['OPTIONS'])"
+    done = subprocess.run(
+        [tools.django_python(), "-c", code], env={**environment, **variables}, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_under_wsgi_threads_keep_their_connections_and_a_url_may_say_another_sslmode(overlay: Overlay) -> None:

@@ -108,6 +108,12 @@ runtime:
   type: list
   elements: str
   returned: always
+neighbours:
+  description:
+    - Other apps on the host whose live release may have connections to its PostgreSQL, with C(name) and C(connections).
+  type: list
+  elements: dict
+  returned: always
 lock:
   description: Who holds the deploy lock, empty for nobody.
   type: dict
@@ -198,6 +204,15 @@ def releases_of(root: Path, live: str) -> list[dict[str, Any]]:
             continue
     found.sort(key=lambda one: (one["mtime"], one["id"]), reverse=True)
     return [{**one, "mtime": iso(one["mtime"])} for one in found]
+
+
+def neighbours_of(root: Path) -> list[dict[str, Any]]:
+    """Return the apps beside root that use the host's PostgreSQL, with the connections of their live releases."""
+    infos = {path.parents[1]: read_json(path) or {} for path in sorted(root.parent.glob("*/live/release.json"))}
+    counts = {directory: info.get("connections") for directory, info in infos.items() if directory != root}
+    return [
+        {"name": path.name, "connections": count} for path, count in counts.items() if isinstance(count, int) and count
+    ]
 
 
 def history_of(root: Path) -> list[dict[str, Any]]:
@@ -410,6 +425,7 @@ def main() -> None:
         schedules=schedules_of(name, manager, run),
         runtime=runtime,
         processes=processes,
+        neighbours=neighbours_of(root),
         lock=read_json(lock / "info.json") or {},
         manager=manager,
     )

@@ -47,11 +47,11 @@ def inspect(
         files: that the user lays into the source, {path in it: file}.
 
     Returns:
-        settings (module), manage (bool: whether there is a manage.py), wsgi and asgi (module:name, or "" when there is none),
-        requirements (the kind: a lock's name, requirements, pyproject or none), requirements_file and requirements_directory
-        (relative, or ""), channels_redis and psycopg (bool: whether it asks for that package, or an older psycopg),
-        psycopg_pools (bool: whether for one that Django has a pool for), subdirectory, and import_directories (relative: the
-        project's, and its src/ when the settings are in there).
+        settings (module), manage (bool: whether there is a manage.py), wsgi and asgi (module:name, or "" when there
+        is none), requirements (the kind: a lock's name, requirements, pyproject or none), requirements_file and
+        requirements_directory (relative, or ""), channels_redis and psycopg (bool: whether it asks for that package,
+        or an older psycopg), psycopg_pools (bool: whether for one that Django has a pool for), subdirectory, and
+        import_directories (relative: the project's, and its src/ when the settings are in there).
 
     Raises:
         ProjectError: when the files do not say enough; the sentence names the word that would.

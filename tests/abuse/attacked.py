@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import tls_client
 
 VISITOR = Path(__file__).with_name("visitor.py")
+CROWD = Path(__file__).with_name("crowd.py")
 VISITS = 200  # requests of ordinary visitors, 20 a second
 SLOWER = 5.0  # how many times as long as on an idle site their slowest hundredth may take
 NOISE = 0.05  # seconds that a machine without an attack varies by; below it no ratio says anything
@@ -53,6 +55,20 @@ class Site:
         done = subprocess.run([*shlex.split(self.ssh), command], capture_output=True, text=True, timeout=limit)
         assert done.returncode == 0, f"{command}: {done.stderr or done.stdout}"
         return done.stdout
+
+    def budget(self) -> int:
+        """Connections to PostgreSQL that the deploy has counted and printed, as the live release notes them."""
+        noted = json.loads(self.on_host(f"cat /srv/{self.app}/live/release.json"))
+        return int(noted.get("connections", 0))
+
+    def crowd(self, path: str, visitors: int, seconds: float) -> dict[str, Any]:
+        """Have a crowd ask for a path, past nginx and its bounds; return what came of it (crowd.py)."""
+        command = [*shlex.split(self.ssh), "sudo", f"python3 - {self.app} {path} {visitors} {seconds}"]
+        with CROWD.open() as script:
+            done = subprocess.run(command, stdin=script, capture_output=True, text=True, timeout=seconds + 60)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
     def processes(self) -> dict[int, int]:
         """Return pid -> resident KiB of the app's processes; what a timer starts comes and goes."""

@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 GROWTH = 150 * 1024  # KiB that all processes together may take more than before
 SLOW_CONNECTIONS, SLOW_SECONDS, HEADER_LIMIT = 500, 10, 15
 SLOW_VIEWS, VIEW_SECONDS, ROUNDS = 300, 3, 3
+CROWD, CROWD_SECONDS = 300, 6
 FRAMES, FRAME = 5, 20 * 1024 * 1024
 UPLOAD, PIECE = 500 * 1024 * 1024, 256 * 1024
 
@@ -176,3 +177,14 @@ def test_an_upload_that_is_too_large(site: Site, idle: float, declared: bool) ->
     kept = int(site.on_host("sudo du -sk /var/lib/nginx | cut -f1"))
     assert kept < 30 * 1024, f"{kept} KiB are left in /var/lib/nginx"
     assert_unnoticed(seconds, idle)
+
+
+def test_a_crowd_has_no_more_connections_to_postgresql_than_were_counted(site: Site) -> None:
+    budget = site.budget()
+    if not budget:
+        pytest.skip("a site without a PostgreSQL of its own")
+    seen = site.crowd("/balance/", CROWD, CROWD_SECONDS)
+    assert set(seen["statuses"]) == {"200"}, seen
+    assert seen["looks"] > CROWD_SECONDS
+    # a count that is far too high would refuse sites that fit
+    assert budget / 2 < seen["peak"] <= budget, seen

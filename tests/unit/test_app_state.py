@@ -124,6 +124,22 @@ def test_a_release_json_cut_off_by_a_crash_is_incomplete(read: RunModule, root: 
     assert {one["id"]: one["complete"] for one in read(root=str(root))["releases"]}[B] is False
 
 
+def test_other_apps_say_what_they_take_of_the_database(read: RunModule, root: Path) -> None:
+    for name, text in (
+        ("blog", '{"connections": 52}'),
+        ("cut", '{"conn'),
+        ("old", "{}"),
+        ("sqlite", '{"connections": 0}'),
+    ):
+        release = root.parent / name / "releases" / B
+        release.mkdir(parents=True)
+        (release / "release.json").write_text(text)
+        (root.parent / name / "live").symlink_to(f"releases/{B}")
+    (root / "releases" / A / "release.json").write_text('{"connections": 7}')
+    assert read(root=str(root))["neighbours"] == [{"name": "blog", "connections": 52}]
+    assert read(root=str(root.parent / "fresh/srv"))["neighbours"] == []
+
+
 def test_a_live_link_into_nowhere_is_still_named(read: RunModule, root: Path) -> None:
     (root / "live").unlink()
     (root / "live").symlink_to("releases/eeeeeeeeeeee")

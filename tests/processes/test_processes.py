@@ -140,11 +140,13 @@ def test_a_release_that_fails_at_the_gate_touches_no_worker(workers: Workers, li
     before = running(workers, CELERY)
     urls = workers.project / "config/urls.py"
     text = urls.read_text()
-    edit(urls, "healthz", "no-healthz")
+    edit(urls, 'path("healthz"', 'path("no-healthz"')
     try:
-        assert workers.site.attempt("deploy", *workers.words())[0] != 0
+        code, run = workers.site.attempt("deploy", *workers.words())
     finally:
         urls.write_text(text)
+    assert code != 0
+    assert "Stopped at: Ask the new release whether it is good" in run.output
     assert running(workers, CELERY) == before
 
 

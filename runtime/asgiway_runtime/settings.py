@@ -131,7 +131,9 @@ def _answered(hsts: int) -> list[str]:
 DEBUG = os.environ.get("ASGIWAY_DEBUG") == "1"
 ALLOWED_HOSTS = _hosts()
 DATABASES = _databases()
-STATIC_ROOT = os.environ["ASGIWAY_STATIC_ROOT"]
+STATIC_ROOT: str | Path = os.environ["ASGIWAY_STATIC_ROOT"]
+if isinstance(_get("STATIC_ROOT", None), Path):  # their own code may join it with /
+    STATIC_ROOT = Path(STATIC_ROOT)
 MEDIA_ROOT = _media_root()
 MEDIA_URL = _get("MEDIA_URL", "") or os.environ["ASGIWAY_MEDIA_URL"]
 if _get("FILE_UPLOAD_DIRECTORY_PERMISSIONS", None) is None:

@@ -32,6 +32,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--cores", type=int, default=0, help="of the host; 0 is unknown")
     parser.add_argument("--memory", type=int, default=0, help="of the host, in MiB; 0 is unknown")
     parser.add_argument("--pool", type=int, default=10, help="database connections of one ASGI process")
+    parser.add_argument("--postgresql", action="store_true", help="a deploy gives it a PostgreSQL, whatever it has now")
     parser.add_argument("--max-connections", type=int, default=0, help="of PostgreSQL; 0 is unknown")
     parser.add_argument("--routes", action="store_true", help="nothing but the routes for ASGI, of a deploy")
     parser.add_argument("--fail-on", default="never", choices=["error", "warning", "never"])

@@ -8,6 +8,7 @@ import os
 import platform
 import traceback
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,22 @@ from asgiway_doctor.source import Place, Project
 from asgiway_doctor.verdict import WSGI, Verdict, judge, size
 
 
+def home(source: Path, settings: str) -> Path:
+    """Return where the project's code is: in its source, or in the installed package that has the settings."""
+    top = settings.partition(".")[0]
+    if any((place / top).is_dir() or (place / f"{top}.py").is_file() for place in (source, source / "src")):
+        return source
+    spec = find_spec(top)  # of a package's top nothing is imported
+    places = [Path(place) for place in (spec and spec.submodule_search_locations) or []]
+    return places[0] if places and source.resolve() not in places[0].resolve().parents else source
+
+
 class Examination:
     """One run. Afterwards `report()` holds everything that the text and the page show."""
 
     def __init__(self, options: Any) -> None:
         self.options = options
-        self.project = Project(Path(options.source))
+        self.project = Project(home(Path(options.source), options.settings))
         self.found: list[Finding] = []
         self.views: list[urls.View] = []
         self.sockets: list[channels.Socket] = []
@@ -48,7 +59,7 @@ class Examination:
             else:
                 self.has_asgi, self.has_wsgi = bool(self.options.asgi), bool(self.options.wsgi)
         self.found += list(code.findings())
-        self.found += list(versions.findings(self.project.root))
+        self.found += list(versions.findings(Path(self.options.source).resolve()))
         self._merge_ruff()
         unique = {(one.id, one.place, one.what): one for one in reversed(self.found)}
         self.found = sorted(unique.values(), key=lambda one: one.order)
@@ -213,7 +224,7 @@ class Examination:
         verdict.auto = [*served.below, *(f"= {one}" for one in served.exactly)]
         verdict.auto_announced = served.announced
         host = self.options
-        postgresql = "postg" in self.database.get("ENGINE", "")
+        postgresql = host.postgresql or "postg" in self.database.get("ENGINE", "")
         size(verdict, host.cores, host.memory, postgresql, host.pool, host.max_connections)
         return {
             "tool": "asgiway doctor",

@@ -313,6 +313,24 @@ def test_without_an_asgi_application_that_is_a_note(tmp_path: Path) -> None:
     assert report["verdict"]["server"] == "gunicorn"
 
 
+def test_a_project_that_is_an_installed_package_is_read(tmp_path: Path) -> None:
+    code = "import time\n\n\nasync def page(request):\n    time.sleep(1)  # hazard: blocking-sleep\n"
+    installed = write(tmp_path, {"config/views.py": code}).rename(tmp_path / "site-packages")
+    only = tmp_path / "talks"
+    only.mkdir()
+    (only / "requirements.txt").write_text("config==1\n")
+    path = f"{tools.ROOT / 'doctor'}:{installed}"
+    report = examine(only, tmp_path, PYTHONPATH=path)
+    assert found(report) == planted(installed / "config") != set()
+
+
+def test_the_budget_is_that_of_the_postgresql_that_a_deploy_brings(tmp_path: Path) -> None:
+    project = write(tmp_path, {})
+    assert examine(project, tmp_path)["verdict"]["budget"] == ""
+    budget = examine(project, tmp_path, "--postgresql", "--max-connections", "150")["verdict"]["budget"]
+    assert budget.endswith("max_connections is 150.")
+
+
 def test_a_layer_of_a_new_redis_is_patient_or_found(tmp_path: Path) -> None:
     layers = """
 LAYER = "channels_redis.core.RedisChannelLayer"

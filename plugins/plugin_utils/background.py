@@ -176,6 +176,7 @@ def background_groups(
     schedules: Mapping[str, Any],
     root: str,
     manage: Sequence[str] = ("manage.py",),
+    directory: str = "",
 ) -> list[Group]:
     """Turn processes and schedules into groups of a release, beside those of `server_groups`.
 
@@ -184,6 +185,7 @@ def background_groups(
         schedules: as the site says them.
         root: directory of the releases; `@RELEASE@` stays in the result.
         manage: what Python is told for manage.py.
+        directory: where commands start, relative to the source; a rollback, which has no project, reads it here.
 
     Returns:
         Groups with kind (process or schedule) and without sockets; a schedule has no instances.
@@ -202,6 +204,7 @@ def background_groups(
     for name, entry in schedule_entries(schedules).items():
         group = _group(name, "schedule", entry, venv, manage)
         group |= {"on_calendar": entry["on_calendar"], "catch_up": entry["catch_up"], "connections": 1}
+        group["directory"] = directory
         groups.append(group | {"command": entry["command"]})
     return groups
 

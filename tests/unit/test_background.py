@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import tools
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.asgiway.django.plugins.plugin_utils import background, servers
 from ansible_collections.asgiway.django.plugins.plugin_utils.calendar_times import SHORT, cron_times, parse_times
 
@@ -150,6 +152,22 @@ def test_a_project_without_manage_py_has_its_commands_all_the_same() -> None:
     groups = background.background_groups(processes(command="manage.py x"), due, "/srv/shop", ["-m", "django"])
     assert [group["argv"][1:] for group in groups] == [["-m", "django", "x"], ["-m", "django", "clearsessions"]]
     assert groups[1]["command"] == ["manage.py", "clearsessions"], "as-app knows by itself"
+
+
+@pytest.mark.parametrize("directory", ["", "backend"])
+def test_a_schedule_starts_where_its_release_says_for_a_rollback_has_no_project(directory: str) -> None:
+    due = {"cleanup": {"command": "manage.py x", "on_calendar": "daily"}}
+    (group,) = background.background_groups({}, due, "/srv/shop", directory=directory)
+    loader = DataLoader()
+    values = loader.load_from_file(str(tools.ROOT / "roles/app_server/vars/main.yml"), trusted_as_template=True)
+    # the kit's own filter needs Ansible as a whole, and what it writes is tested elsewhere
+    plain = values["__app_server_schedule_unit"]["command"].replace(
+        "asgiway.django.command_line('systemd')", "join(' ')"
+    )
+    known = {"app_server_root": "/srv/shop", "__app_server_group": group}
+    command = Templar(loader=loader, variables=values | known).template(trust_as_template(plain))
+    where = "/".join(filter(None, ["/srv/shop/releases/${ASGIWAY_RELEASE}/src", directory]))
+    assert command.split()[:2] == ["/usr/bin/env", f"--chdir={where}"]
 
 
 def test_they_have_no_socket_and_a_schedule_no_process() -> None:

@@ -134,7 +134,9 @@ DATABASES = _databases()
 STATIC_ROOT: str | Path = os.environ["ASGIWAY_STATIC_ROOT"]
 if isinstance(_get("STATIC_ROOT", None), Path):  # their own code may join it with /
     STATIC_ROOT = Path(STATIC_ROOT)
-MEDIA_ROOT = _media_root()
+MEDIA_ROOT: str | Path = _media_root()
+if isinstance(_get("MEDIA_ROOT", None), Path):
+    MEDIA_ROOT = Path(MEDIA_ROOT)
 MEDIA_URL = _get("MEDIA_URL", "") or os.environ["ASGIWAY_MEDIA_URL"]
 if _get("FILE_UPLOAD_DIRECTORY_PERMISSIONS", None) is None:
     FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o750  # nginx is of the group, and only reads

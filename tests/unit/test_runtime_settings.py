@@ -96,13 +96,15 @@ def test_what_django_cannot_pool_gets_no_pool(
 
 
 @pytest.mark.parametrize(("theirs", "kind"), [("", "str"), ("'/x'", "str"), ("Path('/x')", "PosixPath")])
-def test_the_static_root_is_of_the_kind_that_their_code_knows(
+def test_the_roots_are_of_the_kind_that_their_code_knows(
     environment: dict[str, str], tmp_path: Path, theirs: str, kind: str
 ) -> None:
-    (tmp_path / "theirs.py").write_text(f"from pathlib import Path\n{theirs and 'STATIC_ROOT = ' + theirs}\n")
-    code = "from asgiway_runtime.settings import STATIC_ROOT as s; print(type(s).__name__, s)"
+    said = theirs and f"STATIC_ROOT = MEDIA_ROOT = {theirs}"
+    (tmp_path / "theirs.py").write_text(f"from pathlib import Path\n{said}\n")
+    names = "MEDIA_ROOT as m, STATIC_ROOT as s"
+    code = f"from asgiway_runtime.settings import {names}; print(type(m).__name__, type(s).__name__, s)"
     done = subprocess.run([tools.django_python(), "-c", code], env=environment, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == (f"{kind} /srv/shop/releases/r/static\n", "")
+    assert (done.stdout, done.stderr) == (f"{kind} {kind} /srv/shop/releases/r/static\n", "")
 
 
 def test_under_wsgi_threads_keep_their_connections_and_a_url_may_say_another_sslmode(overlay: Overlay) -> None:

@@ -6,13 +6,12 @@ Every error is one sentence that names the file, what is wrong with it, and what
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
+from ansible_collections.asgiway.django.plugins.plugin_utils.local_path import absolute
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -55,7 +54,7 @@ def check(
         return _acme(words, read, start, errors)
     if words["tls"] != "files":
         return {}, errors, []
-    paths = {name: _absolute(words[name], start) for name in FILES if words[name]}
+    paths = {name: str(absolute(words[name], start)) for name in FILES if words[name]}
     errors += [
         f"tls=files needs {name}, a PEM file on this machine. Try: -e tls=files -e {name}=shop.pem"
         for name in FILES
@@ -81,11 +80,6 @@ def check(
     return paths, wrong, warnings
 
 
-def _absolute(path: str, start: str) -> str:
-    """Return a path of the user's, who may have written ~, as an absolute one."""
-    return str(Path(start, os.path.expanduser(path)).resolve())  # noqa: PTH111 - Path.expanduser raises for ~nobody
-
-
 def _text(name: str, path: str, read: Read) -> str:
     """Return the text of a word's file; raises CertificateError when it cannot be read."""
     try:
@@ -109,7 +103,7 @@ def _acme(
             )
     paths = {}
     if words["acme_ca"]:
-        paths["acme_ca"] = path = _absolute(words["acme_ca"], start)
+        paths["acme_ca"] = path = str(absolute(words["acme_ca"], start))
         try:
             certificates(_text("acme_ca", path, read), path, "acme_ca")
         except CertificateError as error:

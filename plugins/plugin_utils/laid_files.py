@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
+from ansible_collections.asgiway.django.plugins.plugin_utils.local_path import absolute
 from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import show
 
 INSIDE = re.compile(r"(?!\.\.?(/|$))[\w. +@-]+(/(?!\.\.?(/|$))[\w. +@-]+)*")
@@ -43,9 +42,12 @@ def find(
     """
     found, errors = {}, []
     for inside, file in value.items():
-        path = str(Path(start, os.path.expanduser(file)).resolve())  # noqa: PTH111 - Path.expanduser raises for ~nobody
+        path = file
         try:
+            path = str(absolute(file, start))
             read(path)
+        except RuntimeError:
+            errors.append(f"{name}.{inside}: {path} cannot be read: its links lead in a circle")
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is in a vault that cannot be opened"
             errors.append(f"{name}.{inside}: {path} cannot be read: {why}")

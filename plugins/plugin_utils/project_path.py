@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import COMMAND, WordsError
+from ansible_collections.asgiway.django.plugins.plugin_utils.local_path import absolute
 from ansible_collections.asgiway.django.plugins.plugin_utils.values import show
 
 
@@ -26,7 +26,7 @@ def check_path(value: str, start: str, settings: str = "", command: str = COMMAN
     if not value.strip():
         raise WordsError(f"app_path is empty; give the project's directory. {hint}")
     try:
-        path = Path(start, os.path.expanduser(value)).resolve()  # noqa: PTH111  (Path.expanduser raises for ~nobody)
+        path = absolute(value, start)
         if not path.exists():
             raise WordsError(f"app_path {show(str(path))} does not exist on this machine. {hint}")
         if not path.is_dir():

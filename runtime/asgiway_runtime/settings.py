@@ -46,6 +46,11 @@ def _databases() -> dict[str, Any]:
     return databases
 
 
+def _as_theirs(name: str, path: str) -> str | Path:
+    """A Path where theirs is one: their own code may join it with /."""
+    return Path(path) if isinstance(_get(name, None), Path) else path
+
+
 def _media_root() -> str:
     """Uploads outlive a release: they leave its directory, where Django's default is, too. Any other place stays."""
     root, release = Path(str(_get("MEDIA_ROOT", ""))), Path(os.environ["ASGIWAY_SOURCE_DIR"]).parent
@@ -131,12 +136,8 @@ def _answered(hsts: int) -> list[str]:
 DEBUG = os.environ.get("ASGIWAY_DEBUG") == "1"
 ALLOWED_HOSTS = _hosts()
 DATABASES = _databases()
-STATIC_ROOT: str | Path = os.environ["ASGIWAY_STATIC_ROOT"]
-if isinstance(_get("STATIC_ROOT", None), Path):  # their own code may join it with /
-    STATIC_ROOT = Path(STATIC_ROOT)
-MEDIA_ROOT: str | Path = _media_root()
-if isinstance(_get("MEDIA_ROOT", None), Path):
-    MEDIA_ROOT = Path(MEDIA_ROOT)
+STATIC_ROOT = _as_theirs("STATIC_ROOT", os.environ["ASGIWAY_STATIC_ROOT"])
+MEDIA_ROOT = _as_theirs("MEDIA_ROOT", _media_root())
 MEDIA_URL = _get("MEDIA_URL", "") or os.environ["ASGIWAY_MEDIA_URL"]
 if _get("FILE_UPLOAD_DIRECTORY_PERMISSIONS", None) is None:
     FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o750  # nginx is of the group, and only reads

@@ -42,6 +42,14 @@ def test_files_are_found_from_where_the_command_is_typed(tmp_path: Path) -> None
     assert errors == [f"app_files.shop/gone.py: {tmp_path}/gone.py cannot be read: No such file or directory"]
 
 
+def test_links_in_a_circle_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.py").symlink_to("b.py")
+    (tmp_path / "b.py").symlink_to("a.py")
+    _, (error,) = laid_files.find({"a.py": "a.py"}, "app_files", str(tmp_path), lambda path: Path(path).read_text())
+    assert error.startswith("app_files.a.py: ")
+    assert "in a circle" in error or "symbolic links" in error
+
+
 def test_a_vault_that_cannot_be_opened_is_named_without_its_text(tmp_path: Path) -> None:
     def read(path: str) -> str:
         raise ValueError(f"secret in {path}")

@@ -21,6 +21,19 @@ class Config(AppConfig):
 """
 
 
+def check(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the check of a project whose settings are theirs.py."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{project}:{tools.ROOT / 'runtime'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DJANGO_SETTINGS_MODULE": "theirs",
+        **variables,
+    }
+    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.check"]
+    return subprocess.run(argv, env=environment, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize(("deploy", "code"), [(True, 0), (False, 1)], ids=["advice", "error"])
 def test_what_only_the_deploy_checks_find_is_advice(tmp_path: Path, deploy: bool, code: int) -> None:
     (tmp_path / "shop").mkdir()
@@ -29,14 +42,7 @@ def test_what_only_the_deploy_checks_find_is_advice(tmp_path: Path, deploy: bool
     (tmp_path / "theirs.py").write_text(
         "SECRET_KEY = 'theirs'\nINSTALLED_APPS = ['shop.apps.Config']\nMIDDLEWARE = []\n"
     )
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{tmp_path}:{tools.ROOT / 'runtime'}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "DJANGO_SETTINGS_MODULE": "theirs",
-    }
-    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.check"]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    done = check(tmp_path)
     assert done.returncode == code, done.stderr
     assert "this cannot work" in (done.stderr if code else done.stdout)
 
@@ -52,16 +58,7 @@ def test_what_only_the_deploy_checks_find_is_advice(tmp_path: Path, deploy: bool
 )
 def test_settings_that_would_log_everybody_out_are_refused(tmp_path: Path, line: str, code: int) -> None:
     (tmp_path / "theirs.py").write_text(f"import os\nSECRET_KEY = os.environ['SECRET_KEY']\n{line}\n")
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{tmp_path}:{tools.ROOT / 'runtime'}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "DJANGO_SETTINGS_MODULE": "theirs",
-        "SECRET_KEY": "new",
-        "SECRET_KEY_FALLBACKS": "old,older",
-    }
-    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.check"]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    done = check(tmp_path, SECRET_KEY="new", SECRET_KEY_FALLBACKS="old,older")
     assert done.returncode == code, done.stderr
     assert ("everybody would be logged out" in done.stderr) == bool(code)
     assert "older" not in done.stdout + done.stderr
@@ -98,16 +95,6 @@ def test_uploads_that_nobody_could_see_or_everybody_would_are_refused(
         + settings
     )
     (tmp_path / "urls.py").write_text(f"{VIEWS}urlpatterns = [{urls}]\n")
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{tmp_path}:{tools.ROOT / 'runtime'}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "DJANGO_SETTINGS_MODULE": "theirs",
-        "ASGIWAY_MEDIA_ROOT": "/srv/shop/media",
-        "ASGIWAY_MEDIA_URL": "/media/",
-        **variables,
-    }
-    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.check"]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    done = check(tmp_path, **{"ASGIWAY_MEDIA_ROOT": "/srv/shop/media", "ASGIWAY_MEDIA_URL": "/media/", **variables})
     assert said in (done.stderr if done.returncode else done.stdout), done.stderr
     assert done.returncode == (0 if said.startswith("uploads") or "is shown" in said else 1)

@@ -187,7 +187,8 @@ def django_python() -> Path:
     _run(sys.executable, "-m", "venv", "--clear", venv)
     options = ("-q", "-r", SAMPLE_REQUIREMENTS, *packages)
     try:
-        _run("uv", "pip", "install", "--python", python, *options)
+        # as pip does it: what starts a Django never writes bytecode, and would compile all of it each time
+        _run("uv", "pip", "install", "--compile-bytecode", "--python", python, *options)
     except MissingError:  # uv does not read pip.conf: where only pip knows the index, pip does it
         _run(python, "-m", "pip", "install", *options)
     (venv / ".whole").touch()

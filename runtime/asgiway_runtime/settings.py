@@ -125,13 +125,9 @@ def _fallbacks() -> list[str]:
     return keys + [key for key in os.environ.get("SECRET_KEY_FALLBACKS", "").split(",") if key and key not in keys]
 
 
-def _answered(hsts: int) -> list[str]:
-    """Checks of `check --deploy` that nginx has answered (security.W008: it redirects to https), or nobody asked.
-
-    With HSTS, whether it is for subdomains (W005) and for the browsers' own lists (W021) is no business of one site.
-    """
-    return ["security.W008", *(["security.W005", "security.W021"] if hsts else [])]
-
+# Checks of `check --deploy` that are answered outside of the project: nginx redirects to https (W008), and HSTS is a
+# word of the deploy, 0 until its owner says otherwise, as no browser forgets it (W004), for one site (W005, W021).
+ANSWERED = ["security.W004", "security.W005", "security.W008", "security.W021"]
 
 DEBUG = os.environ.get("ASGIWAY_DEBUG") == "1"
 ALLOWED_HOSTS = _hosts()
@@ -149,7 +145,7 @@ if os.environ.get("ASGIWAY_HTTPS_PORT"):
     SESSION_COOKIE_SECURE = _get("SESSION_COOKIE_SECURE", True)
     CSRF_COOKIE_SECURE = _get("CSRF_COOKIE_SECURE", True)
     SECURE_HSTS_SECONDS = _get("SECURE_HSTS_SECONDS", int(os.environ.get("ASGIWAY_HSTS_SECONDS", "0")))
-    SILENCED_SYSTEM_CHECKS = [*_get("SILENCED_SYSTEM_CHECKS", []), *_answered(SECURE_HSTS_SECONDS)]
+    SILENCED_SYSTEM_CHECKS = [*_get("SILENCED_SYSTEM_CHECKS", []), *ANSWERED]
 if _get("CHANNEL_LAYERS", None):
     CHANNEL_LAYERS = _channel_layers()
 if _get("SECRET_KEY", "").startswith("django-insecure-") or not _get("SECRET_KEY", ""):

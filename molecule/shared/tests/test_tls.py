@@ -89,3 +89,10 @@ def test_an_unknown_name_gets_no_answer(address: Address, context: ssl.SSLContex
     context.check_hostname = False
     with pytest.raises(http.client.RemoteDisconnected):
         head(address, context, "evil.example", "evil.example")
+
+
+@pytest.mark.usefixtures("address")
+def test_the_deployment_checks_have_no_warning(host: Any, site: Site) -> None:
+    """Whatever of them is about TLS is the kit's to answer."""
+    done = host.run("%s-manage check --deploy --fail-level WARNING", site.name)
+    assert done.succeeded, done.stdout + done.stderr

@@ -14,6 +14,7 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.asgiway.django.plugins.plugin_utils import (
     certificates,
+    comparison,
     inputs,
     laid_files,
     project,
@@ -63,7 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         spec = words.parse_spec(self._loader.load_from_file(options["spec"], cache="none", trusted_as_template=True))
         # a playbook that acts on what stands has no use for the registry
-        known = "server" not in options["ignore"]
+        known = "server" not in options["ignore"] or bool(options["servers"].get("engines"))
         servers = words.parse_servers(options["servers"]) if known else words.Servers((), {}, {})
         roles = words.read_roles(options["roles_path"], options["playbooks"] or "", spec.words)
         command, ignore = options["command"], options["ignore"]
@@ -95,6 +96,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         idle, useless = words.check_effect(spec, extra, inventory, engines, servers, command)
         errors += idle
         warnings += useless
+        compared: dict[str, list[str]] = {}
+        if command == comparison.COMMAND and extra.get("compare_state") != "remove":
+            compared, wrong = comparison.check_servers(checked.get("servers") or [], servers)
+            errors += wrong + comparison.check_apart(spec, extra, said, given)
         tree = ""
         laid: dict[str, str] = {}
         if not errors and checked.get("app_files"):
@@ -111,7 +116,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     packages=checked.get("app_packages") or (),
                     files=laid,
                 )
-                for engine in engines:
+                for engine in dict.fromkeys([*engines, *(one for names in compared.values() for one in names)]):
                     project.require(found, servers.interfaces[engine], engine)
             except ValueError as error:
                 errors.append(str(error))
@@ -127,6 +132,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {
             "words": checked,
             "engines": engines,
+            "compared": compared,
             "project": found,
             "source": tree,
             "inputs": asked,

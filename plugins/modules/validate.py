@@ -65,6 +65,10 @@ engines:
   description: The engines behind the server word, one or [wsgi engine, asgi engine]; empty when server is ignored.
   returned: success
   type: list
+compared:
+  description: For ./asgiway compare, each of the servers with its engines.
+  returned: success
+  type: dict
 project:
   description: Settings, WSGI, ASGI and requirements that were found in the source; empty when app_path is ignored.
   returned: success

@@ -2,7 +2,8 @@
 
 A migration that waits for a lock makes every later query of the running site wait behind it, so it gives up instead.
 With --running a release is serving visitors: what breaks it for certain is refused before anything is migrated, and
-what may break it is announced. --before and --after are commands of the project's own, run around it.
+what may break it is announced. --before and --after are commands of the project's own, run around it. With --own only a
+database that is this app's alone will do: ./asgiway compare must not migrate, or write to, the one of a site.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from asgiway_runtime import commands
 
@@ -21,6 +24,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("seconds", type=int, help="the longest wait for a lock")
     parser.add_argument("--running", action="store_true", help="a release is serving visitors")
     parser.add_argument("--breaking", choices=["refuse", "allow"], default="refuse", help="what would break it")
+    parser.add_argument("--own", action="store_true", help="refuse a database that is not this app's alone")
     parser.add_argument("--database", action="append", help="an alias to migrate; may be repeated; default: default")
     parser.add_argument("--before", action="append", default=[], help="a command to run first; may be repeated")
     parser.add_argument("--after", action="append", default=[], help="a command to run at the end; may be repeated")
@@ -34,6 +38,28 @@ def bound_waits(database: dict[str, Any], seconds: int) -> None:
         options["timeout"] = seconds
     elif "options" in options:  # libpq reads PGOPTIONS only without it
         options["options"] = f"{options['options']} -c lock_timeout={seconds}s"
+
+
+def foreign(databases: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> list[str]:
+    """Return which of DATABASES are not this app's alone, as alias and what it names.
+
+    Its own are SQLite files in its directories, and what the kit's ASGIWAY_DATABASE_URL names.
+    """
+    url = urlsplit(environ.get("ASGIWAY_DATABASE_URL", ""))
+    host = next(iter(parse_qs(url.query).get("host", [])), url.hostname or "")
+    given = (unquote(url.path.lstrip("/")), host)
+    places = [Path(environ[name]) for name in ("ASGIWAY_STATE_DIR", "ASGIWAY_SOURCE_DIR") if environ.get(name)]
+    found = []
+    for alias, database in databases.items():
+        name = str(database.get("NAME") or "")
+        if str(database["ENGINE"]).endswith(("sqlite3", "spatialite")):
+            own = ":memory:" in name or any(Path(name).resolve().is_relative_to(place.resolve()) for place in places)
+        else:
+            own = bool(url.scheme) and (name, str(database.get("HOST") or "")) == given
+        if not own:
+            where = f" at {database['HOST']}" if database.get("HOST") else ""
+            found.append(f"{alias!r} is {name}{where}")
+    return found
 
 
 def check(aliases: Sequence[str], breaking: str) -> None:
@@ -58,9 +84,24 @@ def check(aliases: Sequence[str], breaking: str) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Check and migrate, between the project's own commands."""
     given = _parse(arguments)
+    if given.own:
+        refuse_foreign()
     commands.run(given.before)
     migrate(given)
     commands.run(given.after)
+
+
+def refuse_foreign() -> None:
+    """Exit when a database of the settings is not this app's alone."""
+    from django.conf import settings
+
+    databases = {alias: database for alias, database in settings.DATABASES.items() if database.get("ENGINE")}
+    if found := foreign(databases, os.environ):
+        sys.exit(
+            f"the settings lead to a database that is not this app's alone: {'; '.join(found)}. Nothing was migrated."
+            ' Name a throwaway one: -e "compare_database_url=$URL", and let the settings read DATABASE_URL'
+            " (settings_overlay does)"
+        )
 
 
 def migrate(given: argparse.Namespace) -> None:

@@ -24,6 +24,8 @@ def main(argv: list[str]) -> int:
     reported.add_argument("--to", type=Path, required=True, help="the directory that gets the report")
     options = parser.parse_args(argv)
     if options.command == "report":
+        # its page looks as the doctor's does
+        sys.path.append(str(Path(__file__).resolve().parents[2] / "doctor"))
         from asgiway_compare import report
 
         given = json.load(sys.stdin)

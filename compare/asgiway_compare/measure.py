@@ -12,18 +12,10 @@ from typing import Any
 
 from asgiway_compare import cost, life, sockets
 from asgiway_compare.load import Site
+from asgiway_compare.settings import shares
 
 WARM = 20  # requests of each path for each worker
 CALM = 20.0  # seconds that a start may take until all processes are up
-
-
-def shares(plan: Mapping[str, Any]) -> dict[str, float]:
-    """Return the seconds of one turn: of each path (whole ones, as wrk counts), of echoes and of a broadcast."""
-    turn = plan["duration"] / (len(plan["apps"]) * plan["rounds"])
-    url = max(1, int(turn * plan["http_share"] / len(plan["urls"])))
-    rest = turn * (1 - plan["http_share"])
-    parts = [name for name in ("websocket", "broadcast") if plan[name]]
-    return {"url": url, **{name: rest / len(parts) for name in parts}}
 
 
 def turn(plan: Mapping[str, Any], name: str, number: int) -> dict[str, Any]:

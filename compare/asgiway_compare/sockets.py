@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiway_compare.load import Site
+from asgiway_compare.settings import ECHOES, LISTENERS
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 LIMIT = 20.0  # seconds for one answer
-ECHOES = 20  # sockets that send and wait for the answer, one after the other
-LISTENERS = 50
 
 
 def percentile(values: list[float], part: float) -> float:

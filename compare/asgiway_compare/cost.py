@@ -1,6 +1,7 @@
 """What processes cost: CPU time and memory, from /proc. Works the same under every process manager.
 
-Each compared site has a user of its own, so all processes of that user are its server; nginx and Redis are known by name.
+Each compared site has a user of its own, so all processes of that user are its server. nginx and Redis are known by
+name.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """From turns to figures: medians, ratios within a round, a ranking, and a verdict in words.
 
-A ratio compares two servers in the same round, minutes apart at most, so that what disturbs the machine for longer disturbs both.
-Its spread is the least and the greatest of all rounds.
+A ratio compares two servers in the same round, minutes apart at most, so that what disturbs the machine for longer
+disturbs both. Its spread is the least and the greatest of all rounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from statistics import median
 from typing import Any
@@ -17,6 +17,7 @@ from asgiway_compare.settings import CLIENTS, ECHOES, LISTENERS, shares
 LEVEL = 1.05  # a difference below that is none
 RESTLESS = 0.25  # a spread of CPU per request, against its median, that is worth a warning
 MIB, KIB = 2**20, 2**10
+BY_PATH = "Requests, path by path"  # a group of measures
 
 Turn = Mapping[str, Any]
 
@@ -45,7 +46,11 @@ class Measure:
     values: Mapping[str, Mapping[int, float]]  # server -> round -> value
     group: str = ""
     note: str = ""
-    reference: str = field(default="", compare=False)  # the server that ratios are to
+
+    @property
+    def reference(self) -> str:
+        """The server that ratios are to: the first that was named and has it."""
+        return next(iter(self.values))
 
     def middle(self, server: str) -> float:
         """Return the median of a server's rounds."""
@@ -58,11 +63,6 @@ class Measure:
         return Ratio(median(found), min(found), max(found)) if found else None
 
 
-def _per(total: float, count: float) -> float | None:
-    """Return a share; of nothing there is none."""
-    return total / count if count else None
-
-
 def _mean(values: Iterable[float | None]) -> float | None:
     """Return the geometric mean, so that no path counts more than another; None when one lacks."""
     found = list(values)
@@ -71,25 +71,13 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return float(prod(value for value in found if value is not None) ** (1 / len(found)))
 
 
-def measures(plan: Mapping[str, Any], turns: Sequence[Turn]) -> list[Measure]:
-    """Return all that the turns hold."""
-    servers = [app["server"] for app in plan["apps"]]
-    found: list[Measure] = []
+Value = Callable[[Turn], float | None]
 
-    def add(name: str, title: str, unit: str, value: Callable[[Turn], float | None], **more: Any) -> None:
-        values: dict[str, dict[int, float]] = {}
-        for turn in turns:
-            number = value(turn)
-            if number is not None:
-                values.setdefault(turn["server"], {})[turn["round"]] = number
-        if values:
-            first = next(server for server in servers if server in values)
-            ordered = {server: values[server] for server in servers if server in values}
-            found.append(
-                Measure(name, title, unit, more.pop("more_is_better", False), ordered, reference=first, **more)
-            )
 
-    def http(turn: Turn, url: str, what: str) -> float | None:
+def _http(what: str, url: str) -> Value:
+    """Return how to read one figure of one path from a turn."""
+
+    def value(turn: Turn) -> float | None:
         one = turn["http"].get(url)
         if not one or not one["requests"]:
             return None
@@ -99,96 +87,99 @@ def measures(plan: Mapping[str, Any], turns: Sequence[Turn]) -> list[Measure]:
             return float(1000 * one["cpu"][what] / one["requests"])
         return float(1000 * one[what])
 
+    return value
+
+
+def _http_mean(what: str, urls: Sequence[str]) -> Value:
+    """Return how to read one figure of all paths."""
+    parts = [_http(what, url) for url in urls]
+    return lambda turn: _mean(part(turn) for part in parts)
+
+
+def _message(kind: str, what: str) -> Value:
+    """Return how to read one figure of echo or broadcast."""
+
+    def value(turn: Turn) -> float | None:
+        one = turn.get(kind)
+        if not one or not one["messages"]:
+            return None
+        if what == "cpu":
+            return float(1000 * one["cpu"]["server"] / one["messages"])
+        return float(one["messages"] / one["seconds"] if what == "rate" else 1000 * one["p99"])
+
+    return value
+
+
+def _storm(what: str) -> Value:
+    """Return how to read what opening many WebSockets took."""
+
+    def value(turn: Turn) -> float | None:
+        one = turn.get("storm")
+        if not one or not one["opened"]:
+            return None
+        return float(one["bytes"] / one["opened"] / KIB if what == "bytes" else one["seconds"])
+
+    return value
+
+
+def _worker(turn: Turn) -> float:
+    return float(turn["memory"]["bytes"] / turn["memory"]["workers"] / MIB)
+
+
+def _start(turn: Turn) -> float:
+    return float(turn["start"])
+
+
+def measures(plan: Mapping[str, Any], turns: Sequence[Turn]) -> list[Measure]:
+    """Return all that the turns hold."""
     urls = plan["urls"]
     every = "over all paths, each counting the same" if len(urls) > 1 else urls[0]
-    for what, title, unit, more in (
+    requests = (
         ("server", "CPU per request", "ms", False),
         ("rps", "Requests per second", "/s", True),
         ("p50", "Half of the answers within", "ms", False),
         ("p99", "99 of 100 answers within", "ms", False),
-        ("nginx", "nginx's CPU per request", "ms", False),
-    ):
-        add(
-            f"http-{what}",
-            title,
-            unit,
-            lambda turn, what=what: _mean(http(turn, url, what) for url in urls),
-            more_is_better=more,
-            group="Requests",
-            note=every,
-        )
-        for url in urls if len(urls) > 1 and what != "nginx" else ():
-            add(
-                f"http-{what}-{url}",
-                f"{title}: {url}",
-                unit,
-                lambda turn, what=what, url=url: http(turn, url, what),
-                more_is_better=more,
-                group="Requests, path by path",
-            )
-    add(
-        "memory",
-        "Memory per worker",
-        "MiB",
-        lambda turn: turn["memory"]["bytes"] / turn["memory"]["workers"] / MIB,
-        group="Memory",
-        note="all its processes, shared pages counted once (PSS), by the number of workers",
     )
-    add(
-        "socket",
-        "Memory per WebSocket",
-        "KiB",
-        lambda turn: _per(turn["storm"]["bytes"] / KIB, turn["storm"]["opened"]) if "storm" in turn else None,
-        group="Memory",
-        note=f"{plan['sockets']} idle ones",
-    )
+    # id, title, unit, whether more is better, how to read it, group, note
+    wanted: list[tuple[str, str, str, bool, Value, str, str]] = [
+        (f"http-{what}", title, unit, more, _http_mean(what, urls), "Requests", every)
+        for what, title, unit, more in (*requests, ("nginx", "nginx's CPU per request", "ms", False))
+    ]
+    if len(urls) > 1:
+        wanted += [
+            (f"http-{what}-{url}", f"{title}: {url}", unit, more, _http(what, url), BY_PATH, "")
+            for what, title, unit, more in requests
+            for url in urls
+        ]
+    pss = "all its processes, shared pages counted once (PSS), by the number of workers"
+    wanted += [
+        ("memory", "Memory per worker", "MiB", False, _worker, "Memory", pss),
+        ("socket", "Memory per WebSocket", "KiB", False, _storm("bytes"), "Memory", f"{plan['sockets']} idle ones"),
+    ]
     for kind, title, note in (
         ("echo", "Echo", "each socket sends and waits for the answer"),
         ("broadcast", "Broadcast", "one sends, all get it, and again"),
     ):
-        add(
-            f"{kind}-cpu",
-            f"{title}: CPU per message",
-            "ms",
-            lambda turn, kind=kind: (
-                _per(1000 * turn[kind]["cpu"]["server"], turn[kind]["messages"]) if kind in turn else None
-            ),
-            group="WebSockets",
-            note=note,
-        )
-        add(
-            f"{kind}-rate",
-            f"{title}: messages delivered per second",
-            "/s",
-            lambda turn, kind=kind: turn[kind]["messages"] / turn[kind]["seconds"] if kind in turn else None,
-            more_is_better=True,
-            group="WebSockets",
-            note=note,
-        )
-        add(
-            f"{kind}-p99",
-            f"{title}: 99 of 100 within",
-            "ms",
-            lambda turn, kind=kind: 1000 * turn[kind]["p99"] if kind in turn and turn[kind]["messages"] else None,
-            group="WebSockets",
-            note=note,
-        )
-    add(
-        "storm",
-        "Connect storm: until all were open",
-        "s",
-        lambda turn: turn["storm"]["seconds"] if "storm" in turn and turn["storm"]["opened"] else None,
-        group="WebSockets",
-        note=f"{plan['sockets']} at the same moment",
-    )
-    add(
-        "start",
-        "Time to start",
-        "s",
-        lambda turn: turn["start"],
-        group="Start",
-        note="from the process manager's start to the first 200 through nginx",
-    )
+        wanted += [
+            (f"{kind}-cpu", f"{title}: CPU per message", "ms", False, _message(kind, "cpu"), "WebSockets", note),
+            (f"{kind}-rate", f"{title}: messages per second", "/s", True, _message(kind, "rate"), "WebSockets", note),
+            (f"{kind}-p99", f"{title}: 99 of 100 within", "ms", False, _message(kind, "p99"), "WebSockets", note),
+        ]
+    storm = f"{plan['sockets']} at the same moment, until all are open"
+    start = "from the process manager's start to the first 200 through nginx"
+    wanted += [
+        ("storm", "Connect storm", "s", False, _storm("seconds"), "WebSockets", storm),
+        ("start", "Time to start", "s", False, _start, "Start", start),
+    ]
+    found = []
+    for name, title, unit, more, read, group, note in wanted:
+        values: dict[str, dict[int, float]] = {}
+        for server in (app["server"] for app in plan["apps"]):
+            read_out = {turn["round"]: read(turn) for turn in turns if turn["server"] == server}
+            if known := {number: value for number, value in read_out.items() if value is not None}:
+                values[server] = known
+        if values:
+            found.append(Measure(name, title, unit, more, values, group, note))
     return found
 
 
@@ -231,7 +222,8 @@ def sentence(measure: Measure, what: str) -> str:
         ratio = measure.ratio(server, best[0])
         others.append(f"{server} {ratio}" if ratio else f"{server} cannot be compared")
     level = " (level)" if len(best) > 1 else ""
-    return f"{what}: {_and(best)}{level} {'has the most' if measure.more_is_better else 'needs the least'}; {', '.join(others)} times that."
+    most = "most" if measure.more_is_better else "least"
+    return f"{what}: {_and(best)}{level}, the {most}; {', '.join(others)} times that."
 
 
 def verdict(plan: Mapping[str, Any], found: Sequence[Measure], turns: Sequence[Turn]) -> list[str]:
@@ -256,10 +248,8 @@ def verdict(plan: Mapping[str, Any], found: Sequence[Measure], turns: Sequence[T
         for group in ranking(cheapest):
             able = [server for server in group if server in speaking]
             if able:
-                said.append(
-                    f"Of those that speak WebSocket, {_and(able)} {'need' if len(able) > 1 else 'needs'} the least CPU per"
-                    " request."
-                )
+                need = "need" if len(able) > 1 else "needs"
+                said.append(f"Of those that speak WebSocket, {_and(able)} {need} the least CPU per request.")
                 break
     return said
 
@@ -298,10 +288,10 @@ def measured(plan: Mapping[str, Any]) -> list[str]:
     """Return what was done, in sentences."""
     seconds = shares(plan)
     said = [
-        f"{len(plan['apps'])} servers in {plan['rounds']} rounds, one after the other in each, restarted before each turn;"
-        f" {plan['duration']} seconds of load in all.",
-        f"GET {', '.join(plan['urls'])} with {CLIENTS} connections, {seconds['url']} s of each in a turn, through nginx on"
-        f" the host's own address.",
+        f"{len(plan['apps'])} servers in {plan['rounds']} rounds, one after the other in each, restarted before each"
+        f" turn; {plan['duration']} seconds of load in all.",
+        f"GET {', '.join(plan['urls'])} with {CLIENTS} connections, {seconds['url']} s of each in a turn, through nginx"
+        " on the host's own address.",
     ]
     if plan["websocket"]:
         said.append(

@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
 from asgiway_compare import sockets
 from asgiway_compare.load import Site
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 STOP = 120.0  # seconds, above what any process manager waits for
 START = 90.0

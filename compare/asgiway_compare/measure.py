@@ -1,4 +1,4 @@
-"""One turn of one server: restart, weigh, load. The servers take turns, so that what disturbs the machine disturbs all."""
+"""One turn of one server: restart, weigh, load. Servers take turns, so that what disturbs the machine disturbs all."""
 
 from __future__ import annotations
 

@@ -6,26 +6,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from asgiway_compare import plots
-from asgiway_compare.figures import Measure
 from asgiway_doctor.page import STYLE
 
-DETAIL = "Requests, path by path"
+from asgiway_compare import plots
+from asgiway_compare.figures import BY_PATH, Measure
+
 OWN_STYLE = """
-:root { --c0: #2563ab; --c1: #b4530a; --c2: #2e7d32; --c3: #8e24aa; --c4: #00838f; --c5: #ad1457; --c6: #6d6200; --c7: #5d4037; }
+:root { --c0: #2563ab; --c1: #b4530a; --c2: #2e7d32; --c3: #8e24aa; --c4: #00838f; --c5: #ad1457; --c6: #6d6200;
+--c7: #5d4037; }
 @media (prefers-color-scheme: dark) { :root { --c0: #7db4f0; --c1: #f0a35e; --c2: #81c784; --c3: #d59be3; --c4: #5fd0dc;
 --c5: #f48fb1; --c6: #d8cc57; --c7: #c8aa9e; } }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: .75rem; }
 figure { margin: 0; border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; min-width: 0; }
 figcaption { font-weight: 600; } figcaption small { display: block; font-weight: 400; opacity: .75; }
 svg { display: block; width: 100%; height: auto; margin-top: .5rem; }
-svg text { font: 12px system-ui, sans-serif; fill: currentColor; } svg .who { font-weight: 600; } svg .small { font-size: 10px; }
-.spread, .axis, .first { stroke: currentColor; fill: none; } .first { stroke-dasharray: 3 3; opacity: .5; } .axis { opacity: .5; }
+svg text { font: 12px system-ui, sans-serif; fill: currentColor; } svg .who { font-weight: 600; }
+svg .small { font-size: 10px; } .spread, .axis, .first { stroke: currentColor; fill: none; }
+.first { stroke-dasharray: 3 3; opacity: .5; } .axis { opacity: .5; }
 .bar { opacity: .8; } .line { fill: none; stroke-width: 1.5; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; }
 .legend i { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .35rem; }
 """ + "".join(
-    f".s{number} {{ fill: var(--c{number}); background: var(--c{number}); }} .l{number} {{ stroke: var(--c{number}); }}\n"
+    f".s{number} {{ fill: var(--c{number}); background: var(--c{number}); }}\n"
+    f".l{number} {{ stroke: var(--c{number}); }}\n"
     for number in range(plots.COLOURS)
 )
 
@@ -36,14 +39,15 @@ def render(plan: Mapping[str, Any], analysis: Mapping[str, Any]) -> str:
     colours = {server: number for number, server in enumerate(servers)}
     title = escape(f"{plan['name']}: {', '.join(servers)}")
     found: list[Measure] = analysis["measures"]
-    groups = list(dict.fromkeys(measure.group for measure in found if measure.group != DETAIL))
+    groups = list(dict.fromkeys(measure.group for measure in found if measure.group != BY_PATH))
     body = [
         f"<h1>{title}</h1>",
         f"<p>Side by side on {escape(plan['host'])}: {escape(plan['system'])}, {plan['cores']} cores,"
         f" {plan['memory']} MiB.</p>",
         _verdict(analysis),
-        "<p>Bars are ratios to the server that was named first (dashed line), from the same round; the thin line reaches from the"
-        " least to the greatest round. The value behind a ratio is the median of the rounds, and true for this machine only.</p>",
+        "<p>Bars are ratios to the server that was named first (dashed line), from the same round; the thin line"
+        " reaches from the least to the greatest round. The value behind a ratio is the median of the rounds, and true"
+        " for this machine only.</p>",
         *(
             f"<h2>{escape(group)}</h2>{_plots([one for one in found if one.group == group], colours)}"
             for group in groups
@@ -124,10 +128,10 @@ def _stops(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def _details(found: Sequence[Measure], colours: dict[str, int]) -> str:
-    shown = [measure for measure in found if measure.group == DETAIL]
+    shown = [measure for measure in found if measure.group == BY_PATH]
     if not shown:
         return ""
-    return f'<details class="box"><summary>{escape(DETAIL)}</summary>{_plots(shown, colours)}</details>'
+    return f'<details class="box"><summary>{escape(BY_PATH)}</summary>{_plots(shown, colours)}</details>'
 
 
 def _table(found: Sequence[Measure]) -> str:

@@ -30,7 +30,7 @@ def label(measure: Measure, server: str) -> str:
 
 
 def bars(measure: Measure, colours: dict[str, int]) -> str:
-    """Draw one bar for each server: its ratio to the first, with a line from the least to the greatest of its rounds."""
+    """Draw a bar for each server: its ratio to the first, with a line from the least to the greatest of its rounds."""
     one = Ratio(1.0, 1.0, 1.0)
     ratios = {server: measure.ratio(server) or one for server in measure.values}
     scale = (WIDTH - 2 * SIDE) / max(1.0, *(ratio.high for ratio in ratios.values()))
@@ -40,13 +40,15 @@ def bars(measure: Measure, colours: dict[str, int]) -> str:
         middle = top + 18 + BAR / 2
         low, high = (SIDE + value * scale for value in (ratio.low, ratio.high))
         parts.append(
-            f'<text x="{SIDE}" y="{top + 13}"><tspan class="who">{escape(server)}</tspan> {escape(label(measure, server))}</text>'
-            f'<rect class="bar s{colours[server] % COLOURS}" x="{SIDE}" y="{top + 18}" width="{max(1.0, ratio.median * scale):.1f}"'
-            f' height="{BAR}" rx="2"/>'
+            f'<text x="{SIDE}" y="{top + 13}"><tspan class="who">{escape(server)}</tspan>'
+            f" {escape(label(measure, server))}</text>"
+            f'<rect class="bar s{colours[server] % COLOURS}" x="{SIDE}" y="{top + 18}" height="{BAR}" rx="2"'
+            f' width="{max(1.0, ratio.median * scale):.1f}"/>'
         )
         if server != measure.reference:
             parts.append(
-                f'<path class="spread" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"/>'
+                f'<path class="spread" d="M{low:.1f} {middle}H{high:.1f}'
+                f'M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"/>'
             )
     height = len(ratios) * ROW
     first = f'<path class="first" d="M{SIDE + scale:.1f} 16V{height - 6}"/>' if len(ratios) > 1 else ""
@@ -58,11 +60,13 @@ def rounds(measure: Measure, colours: dict[str, int]) -> str:
     height, left, bottom = 180, 40, 156
     numbers = sorted({number for values in measure.values.values() for number in values})
     top = max(value for values in measure.values.values() for value in values.values()) * 1.1 or 1.0
-    step = (WIDTH - left - 2 * SIDE) / max(1, len(numbers) - 1)
-    x = {number: left + SIDE + place * step for place, number in enumerate(numbers)}
+    aside = 24  # half of what stands below a point
+    step = (WIDTH - left - 2 * aside) / max(1, len(numbers) - 1)
+    x = {number: left + aside + place * step for place, number in enumerate(numbers)}
     parts = [f'<path class="axis" d="M{left} 8V{bottom}H{WIDTH - SIDE / 2}"/>']
     parts += [
-        f'<text class="small" x="{left - 4}" y="{bottom - share * (bottom - 12) + 4:.0f}" text-anchor="end">{top * share:.2g}</text>'
+        f'<text class="small" x="{left - 4}" y="{bottom - share * (bottom - 12) + 4:.0f}" text-anchor="end">'
+        f"{top * share:.2g}</text>"
         for share in (0.0, 0.5, 1.0)
     ]
     parts += [

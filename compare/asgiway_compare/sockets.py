@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from asgiway_compare.load import Site
-from asgiway_compare.settings import ECHOES, LISTENERS
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from asgiway_compare.load import Site
+from asgiway_compare.settings import ECHOES, LISTENERS
 
 LIMIT = 20.0  # seconds for one answer
 

@@ -26,8 +26,8 @@ def markdown(plan: Mapping[str, Any], analysis: Mapping[str, Any]) -> str:
     ]
     parts = [
         f"# {plan['name']}: {', '.join(servers)}",
-        f"{plan['system']}, {plan['cores']} cores, {plan['memory']} MiB. Ratios are to the first, from the same round, with their"
-        " spread; the value behind is the median.",
+        f"{plan['system']}, {plan['cores']} cores, {plan['memory']} MiB. Ratios are to the first, from the same"
+        " round, with their spread; the value behind is the median.",
         _list(analysis["verdict"]),
         _list(f"Doubtful: {one}" for one in analysis["warnings"]),
         "\n".join(rows),

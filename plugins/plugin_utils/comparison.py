@@ -1,4 +1,4 @@
-"""What ./asgiway compare needs of the words: servers that can be compared, and nothing that they would share with a live site."""
+"""What ./asgiway compare needs of the words: servers to compare, and nothing that they would share with a live site."""
 
 from __future__ import annotations
 

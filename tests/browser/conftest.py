@@ -1,6 +1,7 @@
-r"""A real browser on a running site, while the site is changed.
+r"""A real browser: on a running site while the site is changed, and on the report of a comparison.
 
 pytest tests/browser --url http://HOST:8080 --run "ansible-playbook -i INVENTORY"
+pytest tests/browser/test_report.py
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--run", default="", help="ansible-playbook with its inventory (required)")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    if not (config.getoption("url", None) and config.getoption("run", None)) and not config.option.help:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    said = config.getoption("url") and config.getoption("run")
+    if not said and any("url" in getattr(item, "fixturenames", ()) for item in items):
         raise pytest.UsageError('say which site, and how it is changed: --url URL --run "ansible-playbook -i FILE"')
 
 

@@ -23,7 +23,7 @@ svg { display: block; width: 100%; height: auto; margin-top: .5rem; }
 svg text { font: 12px system-ui, sans-serif; fill: currentColor; } svg .who { font-weight: 600; }
 svg .small { font-size: 10px; } .spread, .axis, .first { stroke: currentColor; fill: none; }
 .first { stroke-dasharray: 3 3; opacity: .5; } .axis { opacity: .5; }
-.bar { opacity: .8; } .line { fill: none; stroke-width: 1.5; }
+.verdict h2 { margin-top: 0; } .bar { opacity: .8; } .line { fill: none; stroke-width: 1.5; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; }
 .legend i { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .35rem; }
 """ + "".join(

@@ -47,7 +47,7 @@ def foreign(databases: Mapping[str, Mapping[str, Any]], environ: Mapping[str, st
     """
     url = urlsplit(environ.get("ASGIWAY_DATABASE_URL", ""))
     host = next(iter(parse_qs(url.query).get("host", [])), url.hostname or "")
-    given = (unquote(url.path.lstrip("/")), host)
+    given = (unquote(url.path.lstrip("/")), host, str(url.port or ""))
     places = [Path(environ[name]) for name in ("ASGIWAY_STATE_DIR", "ASGIWAY_SOURCE_DIR") if environ.get(name)]
     found = []
     for alias, database in databases.items():
@@ -55,7 +55,8 @@ def foreign(databases: Mapping[str, Mapping[str, Any]], environ: Mapping[str, st
         if str(database["ENGINE"]).endswith(("sqlite3", "spatialite")):
             own = ":memory:" in name or any(Path(name).resolve().is_relative_to(place.resolve()) for place in places)
         else:
-            own = bool(url.scheme) and (name, str(database.get("HOST") or "")) == given
+            said = (name, str(database.get("HOST") or ""), str(database.get("PORT") or ""))
+            own = bool(url.scheme) and "postg" in str(database["ENGINE"]) and said == given
         if not own:
             where = f" at {database['HOST']}" if database.get("HOST") else ""
             found.append(f"{alias!r} is {name}{where}")

@@ -85,8 +85,9 @@ class Project:
             text = LATER.replace("OPERATIONS", SAID[case][0]).replace("LABEL", case)
             (self.place / case / "migrations/0002_later.py").write_text(text)
 
-    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def python(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         environment = {
+            **more,
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": f"{self.place}:{tools.ROOT / 'runtime'}",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -95,8 +96,8 @@ class Project:
         argv = [str(tools.django_python()), *arguments]
         return subprocess.run(argv, cwd=self.place, env=environment, capture_output=True, text=True, timeout=200)
 
-    def migrate(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = self.python("-m", "asgiway_runtime.migrate", *arguments)
+    def migrate(self, *arguments: str, code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
+        done = self.python("-m", "asgiway_runtime.migrate", *arguments, **more)
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
@@ -286,3 +287,63 @@ def test_options_of_a_postgresql_database_which_libpq_prefers_get_the_bound_too(
     database = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"options": "-c search_path=shop"}}
     bound_waits(database, 7)
     assert database["OPTIONS"] == {"options": "-c search_path=shop -c lock_timeout=7s"}
+
+
+POSTGRESQL = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop", "HOST": "db.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("database", "own"),
+    [
+        ({"ENGINE": "django.db.backends.sqlite3", "NAME": "/var/lib/compare-1/db.sqlite3"}, True),
+        ({"ENGINE": "django.db.backends.sqlite3", "NAME": Path("/srv/compare-1/live/src/db.sqlite3")}, True),
+        ({"ENGINE": "django.db.backends.sqlite3", "NAME": "file::memory:?cache=shared"}, True),
+        ({"ENGINE": "django.db.backends.sqlite3", "NAME": "/var/lib/shop/db.sqlite3"}, False),
+        ({"ENGINE": "django.db.backends.sqlite3", "NAME": "/var/lib/compare-1/../shop/db.sqlite3"}, False),
+        ({"ENGINE": "django.db.backends.mysql", "NAME": "compare", "HOST": "db.example.com"}, False),
+        ({**POSTGRESQL, "NAME": "compare"}, True),
+        (POSTGRESQL, False),
+        ({**POSTGRESQL, "NAME": "compare", "HOST": "live.example.com"}, False),
+        ({**POSTGRESQL, "NAME": "compare", "PORT": 5433}, False),
+    ],
+)
+def test_which_database_is_the_apps_alone(database: dict[str, object], own: bool) -> None:
+    from asgiway_runtime.migrate import foreign
+
+    given = {
+        "ASGIWAY_STATE_DIR": "/var/lib/compare-1",
+        "ASGIWAY_SOURCE_DIR": "/srv/compare-1/live/src",
+        "ASGIWAY_DATABASE_URL": "postgresql://shop:hunter2@db.example.com/compare",
+    }
+    found = foreign({"default": database}, given)
+    assert found == ([] if own else [found[0]])
+    assert own or str(database["NAME"]) in found[0]
+    assert foreign({"default": {**POSTGRESQL, "NAME": "compare"}}, {}) != []
+
+
+def test_a_database_of_the_kits_on_the_host_is_the_apps_alone() -> None:
+    from asgiway_runtime.migrate import foreign
+
+    url = "postgresql:///compare-1?host=/var/run/postgresql"
+    assert (
+        foreign(
+            {"default": {**POSTGRESQL, "NAME": "compare-1", "HOST": "/var/run/postgresql"}},
+            {"ASGIWAY_DATABASE_URL": url},
+        )
+        == []
+    )
+
+
+def test_a_foreign_database_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    project = Project(tmp_path, "field_removed")
+    elsewhere = {"ASGIWAY_STATE_DIR": str(tmp_path / "state")}
+    error = project.migrate("5", "--own", "--before", "touch ran", code=1, **elsewhere).stderr
+    assert (
+        f"'default' is {tmp_path}/default.sqlite3; 'other' is {tmp_path}/other.sqlite3. Nothing was migrated." in error
+    )
+    assert "compare_database_url" in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "default.sqlite3").exists()
+    project.migrate("5", "--own", ASGIWAY_STATE_DIR=str(tmp_path))
+    assert (tmp_path / "default.sqlite3").exists()

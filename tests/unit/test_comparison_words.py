@@ -14,8 +14,9 @@ EXAMPLE = "Try: ./asgiway compare -e servers=daphne,gunicorn,hybrid"
 
 def compare(extra: dict[str, Any], inventory: dict[str, Any] | None = None) -> dict[str, Any]:
     """Validate as the playbook does."""
-    options = {"command": "./asgiway compare", "ignore": ["server", "tls_certificate", "tls_key", "acme_ca"]}
-    return validate_words({**INVENTORY, **(inventory or {})}, extra, wiring=False, **options)
+    options: dict[str, Any] = {"command": "./asgiway compare", "ignore": ["server", "tls_certificate", "tls_key", "acme_ca"]}
+    result: dict[str, Any] = validate_words({**INVENTORY, **(inventory or {})}, extra, wiring=False, **options)
+    return result
 
 
 def test_servers_come_back_with_their_engines() -> None:

@@ -325,12 +325,13 @@ def test_wrk_is_read_in_seconds() -> None:
 
 
 async def answer(connection: ServerConnection) -> None:
-    """Echo; below /all to everybody; below /deaf to nobody."""
+    """Echo; under /all to everybody, under /deaf to nobody, under /noise only something else."""
     path = connection.request.path if connection.request else ""
     async for message in connection:
         for other in connection.server.connections if path == "/all" else [connection]:
             if path != "/deaf":
                 await other.send("somebody joined")
+            if path not in ("/deaf", "/noise"):
                 await other.send(message)
 
 
@@ -355,7 +356,7 @@ def test_a_broadcast_reaches_all() -> None:
     assert seen["lost"] == 0
 
 
-@pytest.mark.parametrize(("path", "use"), [("/deaf", sockets.echo), ("/", sockets.broadcast)])
+@pytest.mark.parametrize(("path", "use"), [("/deaf", sockets.echo), ("/noise", sockets.echo), ("/", sockets.broadcast)])
 def test_answers_that_do_not_come_are_lost(path: str, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "LIMIT", 1.0)
     seen = asyncio.run(against(path, lambda site, path: use(site, path, "compare %n", 0.2)))
@@ -367,6 +368,20 @@ def test_a_storm_weighs_what_it_opened() -> None:
     seen = asyncio.run(against("/", lambda site, path: sockets.storm(site, path, 20, lambda: next(weights))))
     assert (seen["asked"], seen["opened"], seen["bytes"]) == (20, 20, 4000)
     assert 0 < seen["p50"] <= seen["seconds"]
+
+
+def test_a_broadcast_goes_on_without_those_that_could_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, numbers = sockets.open_one, iter(range(10**6))
+
+    async def some(site: load.Site, path: str) -> Any:
+        if next(numbers) < 3:
+            raise TimeoutError
+        return await opened(site, path)
+
+    monkeypatch.setattr(sockets, "open_one", some)
+    seen = asyncio.run(against("/all", lambda site, path: sockets.broadcast(site, path, "compare %n", 0.3)))
+    assert seen["lost"] == 3
+    assert seen["messages"] >= settings.LISTENERS - 3
 
 
 def test_a_storm_where_nobody_listens_opens_none() -> None:

@@ -14,7 +14,10 @@ EXAMPLE = "Try: ./asgiway compare -e servers=daphne,gunicorn,hybrid"
 
 def compare(extra: dict[str, Any], inventory: dict[str, Any] | None = None) -> dict[str, Any]:
     """Validate as the playbook does."""
-    options: dict[str, Any] = {"command": "./asgiway compare", "ignore": ["server", "tls_certificate", "tls_key", "acme_ca"]}
+    options: dict[str, Any] = {
+        "command": "./asgiway compare",
+        "ignore": ["server", "tls_certificate", "tls_key", "acme_ca"],
+    }
     result: dict[str, Any] = validate_words({**INVENTORY, **(inventory or {})}, extra, wiring=False, **options)
     return result
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.asgiway.django.plugins.plugin_utils import comparison
 from validating import ROOT, validate_words
 
 SAMPLE = str(ROOT / "sample_app")
@@ -96,6 +98,8 @@ def test_its_words_are_no_words_of_a_deploy() -> None:
 
 
 def test_no_app_has_the_name_of_a_compared_site() -> None:
-    for name in ("compare-1", "compare-8", "comparison"):
+    names = yaml.safe_load((ROOT / "playbooks/vars/compare.yml").read_text())["__compare_names"]
+    assert len(names) == comparison.MOST
+    for name in (*names, "comparison"):  # the last is the lock's
         message = validate_words({**INVENTORY, "app_name": name}, wiring=False)["msg"]
         assert "a name that the system uses itself" in message

@@ -55,19 +55,29 @@ def secret_keys() -> str:
 
 
 def uploads() -> str:
-    """What nginx shows of MEDIA_ROOT must be what the project links to, and nothing that it guards itself."""
-    from django.conf import settings
+    """What nginx shows of the uploads must be what the project links to, and nothing that it guards itself."""
     from django.core.files.storage import FileSystemStorage, default_storage
     from django.urls import get_resolver
 
     root, url = os.environ.get("ASGIWAY_MEDIA_ROOT", ""), os.environ.get("ASGIWAY_MEDIA_URL", "")
-    if not url or str(settings.MEDIA_ROOT) != root or not isinstance(default_storage, FileSystemStorage):
+    if not url or not isinstance(default_storage, FileSystemStorage) or default_storage.location != root:
         return "nginx shows none"
-    if url != settings.MEDIA_URL:
+    if url != default_storage.base_url:
         raise SystemExit(
-            f"uploads: MEDIA_URL is {settings.MEDIA_URL}, and nginx shows uploaded files below {url}: no visitor would"
-            f" see one. {_instead(settings.MEDIA_URL)}"
+            f"uploads: MEDIA_URL is {default_storage.base_url}, and nginx shows uploaded files below {url}: no visitor"
+            f" would see one. {_instead(str(default_storage.base_url))}"
         )
+    modes = (
+        ("FILE_UPLOAD_PERMISSIONS", default_storage.file_permissions_mode, 0o040, 0o600),
+        # by None it is the processes' umask, which lets the group in
+        ("FILE_UPLOAD_DIRECTORY_PERMISSIONS", default_storage.directory_permissions_mode or 0o750, 0o050, 0o700),
+    )
+    for name, mode, needed, usual in modes:
+        if ((0o600 if mode is None else mode) & needed) != needed:
+            raise SystemExit(
+                f"uploads: {name} is {mode if mode is None else oct(mode)}, and nginx, which has the app's group, could"
+                f" not read what is uploaded. Try: {oct(usual | needed)} there, or -e app_media_url= (empty)."
+            )
     own = [route for route in _routes(get_resolver().url_patterns) if route.startswith(url.lstrip("/"))]
     if own:
         raise SystemExit(

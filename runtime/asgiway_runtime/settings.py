@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django import VERSION
 
 _POOL = ("psycopg", "psycopg_pool")
+_FILES = ("django.core.files.storage.FileSystemStorage", "django.core.files.storage.filesystem.FileSystemStorage")
 _DEFAULT_HOST = "redis://localhost:6379"  # channels_redis.utils.decode_hosts
 _theirs = import_module(os.environ["ASGIWAY_SETTINGS"])
 globals().update({name: getattr(_theirs, name) for name in dir(_theirs) if name.isupper()})
@@ -51,11 +52,25 @@ def _as_theirs(name: str, path: str) -> str | Path:
     return Path(path) if isinstance(_get(name, None), Path) else path
 
 
-def _media_root() -> str:
+def _kept(place: Any, instead: str) -> str:
     """Uploads outlive a release: they leave its directory, where Django's default is, too. Any other place stays."""
-    root, release = Path(str(_get("MEDIA_ROOT", ""))), Path(os.environ["ASGIWAY_SOURCE_DIR"]).parent
+    root, release = Path(str(place)), Path(os.environ["ASGIWAY_SOURCE_DIR"]).parent
     inside = not root.is_absolute() or release in {root, *root.parents}
-    return os.environ["ASGIWAY_MEDIA_ROOT"] if inside else str(root)
+    return instead if inside else str(root)
+
+
+def _storages() -> dict[str, Any]:
+    """Storages that name a directory in the release: the default one's is for nginx to show, others' is not."""
+    storages = {alias: dict(storage) for alias, storage in _theirs.STORAGES.items()}
+    for alias, storage in storages.items():
+        place = storage.get("OPTIONS", {}).get("location")
+        # where others have a relative one, it need not be a directory: S3's is the beginning of its keys
+        is_directory = storage.get("BACKEND") in _FILES or Path(str(place)).is_absolute()
+        if place and is_directory and alias != "staticfiles":
+            shown, own = os.environ["ASGIWAY_MEDIA_ROOT"], f"{os.environ['ASGIWAY_STATE_DIR']}/{alias}"
+            instead = shown if alias == "default" else own
+            storage["OPTIONS"] = {**storage["OPTIONS"], "location": _kept(place, instead)}
+    return storages
 
 
 def _postgresql(theirs: dict[str, Any], url: str) -> dict[str, Any]:
@@ -133,8 +148,12 @@ DEBUG = os.environ.get("ASGIWAY_DEBUG") == "1"
 ALLOWED_HOSTS = _hosts()
 DATABASES = _databases()
 STATIC_ROOT = _as_theirs("STATIC_ROOT", os.environ["ASGIWAY_STATIC_ROOT"])
-MEDIA_ROOT = _as_theirs("MEDIA_ROOT", _media_root())
+MEDIA_ROOT = _as_theirs("MEDIA_ROOT", _kept(_get("MEDIA_ROOT", ""), os.environ["ASGIWAY_MEDIA_ROOT"]))
 MEDIA_URL = _get("MEDIA_URL", "") or os.environ["ASGIWAY_MEDIA_URL"]
+if _get("STORAGES", None):
+    STORAGES = _storages()
+if _get("FILE_UPLOAD_PERMISSIONS", "") is None:
+    FILE_UPLOAD_PERMISSIONS = 0o640  # by None, large ones keep the 0600 of the temporary file that they were
 if _get("FILE_UPLOAD_DIRECTORY_PERMISSIONS", None) is None:
     FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o750  # nginx is of the group, and only reads
 USE_X_FORWARDED_PORT = True  # over a Unix socket SERVER_PORT is nonsense, and nginx always overwrites the header

@@ -68,6 +68,7 @@ VIEWS = (
     "from django.http import HttpResponse\nfrom django.urls import include, path, re_path\n"
     "from django.views.static import serve\n\ndef view(request, **_):\n    return HttpResponse()\n\n"
 )
+STORED = "STORAGES = {{'default': {{'BACKEND': 'django.core.files.storage.FileSystemStorage', 'OPTIONS': {{{}}}}}}}\n"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,15 @@ VIEWS = (
         ("MEDIA_ROOT = '/mnt'", "path('media/<path:name>', view)", {}, "uploads: nginx shows none"),
         ("STORAGES = {'default': {'BACKEND': 'django.core.files.storage.InMemoryStorage'}}\nMEDIA_URL = '/f/'",
          "path('', view)", {}, "uploads: nginx shows none"),
+        (STORED.format("'location': '/srv/shop/media', 'base_url': '/files/'"), "path('', view)", {},
+         "Try: -e app_media_url=/files/"),
+        (STORED.format("'location': '/mnt'"), "path('media/<path:name>', view)", {}, "uploads: nginx shows none"),
+        (STORED.format("'location': '/srv/shop/media'") + "MEDIA_ROOT = '/mnt'", "path('media/<path:name>', view)", {},
+         "the project answers media/<path:name> with a view of its own"),
+        ("FILE_UPLOAD_PERMISSIONS = 0o600", "path('', view)", {}, "FILE_UPLOAD_PERMISSIONS is 0o600, and nginx"),
+        ("FILE_UPLOAD_PERMISSIONS = None", "path('', view)", {}, "is None, and nginx"),
+        ("FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700", "path('', view)", {}, "Try: 0o750 there"),
+        ("FILE_UPLOAD_PERMISSIONS = 0o600", "path('', view)", {"ASGIWAY_MEDIA_URL": ""}, "uploads: nginx shows none"),
         ("", "path('media/<path:name>', view)", {}, "the project answers media/<path:name> with a view of its own"),
         ("", "path('media/', include([re_path(r'^private/(.*)$', view)]))", {}, "answers media/private/(.*)$ with"),
         ("", r"re_path(r'^media\/(.*)$', view)", {}, "the project answers media/(.*)$ with"),

@@ -203,13 +203,42 @@ def test_uploads_never_lie_in_a_release(overlay: Overlay, line: str, root: str) 
     assert overlay(line)["MEDIA_ROOT"] == root
 
 
+FILES = "django.core.files.storage.FileSystemStorage"
+
+
+@pytest.mark.parametrize(
+    ("backend", "location", "where"),
+    [
+        (FILES, "/srv/shop/releases/r/src/uploads", "/srv/shop/media"),
+        (FILES, "uploads", "/srv/shop/media"),
+        ("shop.storage.Watermarked", "/srv/shop/releases/r/src/uploads", "/srv/shop/media"),
+        (FILES, "/mnt/files", "/mnt/files"),
+        ("storages.backends.s3.S3Storage", "uploads", "uploads"),  # the beginning of its keys
+    ],
+)
+def test_a_storage_with_a_place_of_its_own_keeps_nothing_in_a_release(
+    overlay: Overlay, backend: str, location: str, where: str
+) -> None:
+    storage = {"BACKEND": backend, "OPTIONS": {"location": location, "base_url": "/files/"}}
+    other = {"BACKEND": FILES, "OPTIONS": {"location": "/srv/shop/releases/r/src/invoices"}}
+    static = {"BACKEND": "shop.storage.Static", "OPTIONS": {"location": "/srv/shop/releases/r/src/dist"}}
+    found = overlay(f"STORAGES = {{'default': {storage}, 'invoices': {other}, 'staticfiles': {static}}}")["STORAGES"]
+    assert found["default"] == {"BACKEND": backend, "OPTIONS": {"location": where, "base_url": "/files/"}}
+    assert found["invoices"]["OPTIONS"]["location"] == "/var/lib/shop/invoices"  # not for nginx
+    assert found["staticfiles"] == static
+
+
 def test_uploads_are_shown_where_nginx_has_them_unless_the_project_says_where(overlay: Overlay) -> None:
     assert overlay("")["MEDIA_URL"] == "/media/"
     assert overlay("MEDIA_URL = 'https://files.example.com/'")["MEDIA_URL"] == "https://files.example.com/"
     assert overlay("", ASGIWAY_MEDIA_URL="")["MEDIA_URL"] == "/"  # Django's own
 
 
-def test_nginx_can_only_read_directories_of_uploads(overlay: Overlay) -> None:
+def test_nginx_can_only_read_uploads(overlay: Overlay) -> None:
+    """By None, large ones would be for the app alone: they are temporary files first."""
+    assert overlay("")["FILE_UPLOAD_PERMISSIONS"] == 0o644
+    assert overlay("FILE_UPLOAD_PERMISSIONS = None")["FILE_UPLOAD_PERMISSIONS"] == 0o640
+    assert overlay("FILE_UPLOAD_PERMISSIONS = 0o600")["FILE_UPLOAD_PERMISSIONS"] == 0o600
     assert overlay("")["FILE_UPLOAD_DIRECTORY_PERMISSIONS"] == 0o750
     assert overlay("FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755")["FILE_UPLOAD_DIRECTORY_PERMISSIONS"] == 0o755
 

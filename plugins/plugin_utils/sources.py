@@ -31,6 +31,11 @@ GIT_SECONDS = 600
 KEEP_TREES = 10
 NAMES = 6  # of branches and tags in a message
 SHA = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+# what ssh says of itself, and what to type
+STUMBLES = {
+    "Host key verification failed": "Learn the host's key: ssh-keyscan HOST >> ~/.ssh/known_hosts",
+    "UNPROTECTED PRIVATE KEY FILE": "Close the key: chmod 600 FILE",
+}
 BAD_ARCHIVE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 
 
@@ -157,9 +162,10 @@ class Repository:
         except subprocess.TimeoutExpired:
             raise WordsError(f"app_repo {show(self.url)} did not answer in {GIT_SECONDS} s") from None
         if done.returncode:
-            lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+            lines = [line.strip("@ ") for line in done.stderr.splitlines() if line.strip("@ ")]
             advice = ("Please make sure", "and the repository exists", "hint:", "Cloning into")
             said = "; ".join(line.rstrip(".") for line in lines if not line.startswith(advice))
+            said += "".join(f". {advice}" for sign, advice in STUMBLES.items() if sign in said)
             raise WordsError(f"app_repo {show(self.url)} cannot be read: {said or 'git does not say why'}")
         return done.stdout.strip()
 

@@ -145,6 +145,31 @@ def test_the_key_is_for_ssh(repository: Path, tmp_path: Path, monkeypatch: pytes
     assert f"-o BatchMode=yes -o IdentitiesOnly=yes -i {tmp_path}/a key" in asked
 
 
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (
+            "Host key verification failed.",
+            "verification failed; fatal: .*Learn the host's key: ssh-keyscan HOST",
+        ),
+        (
+            "@@@@@@@\n@   WARNING: UNPROTECTED PRIVATE KEY FILE!   @\n@@@@@@@\ngit@x: Permission denied (publickey).",
+            r"read: WARNING: UNPROTECTED PRIVATE KEY FILE!; git@x: Permission denied \(publickey\); .* chmod 600",
+        ),
+    ],
+)
+def test_what_ssh_stumbles_over_first_has_a_command(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, sentence: str
+) -> None:
+    tool = tmp_path / "bin/ssh"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 255\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    with pytest.raises(WordsError, match=sentence):
+        sources.fetch({"app_repo": "git@git.invalid:shop.git"}, "/")
+
+
 def test_a_source_without_a_project(repository: Path, tmp_path: Path) -> None:
     git(repository, "rm", "-q", "manage.py")
     commit(repository, "backend/manage.py", MANAGE)

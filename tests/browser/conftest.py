@@ -1,4 +1,4 @@
-r"""A real browser: on a running site while the site is changed, and on the report of a comparison.
+r"""A real browser: on a running site while it is changed, on what others' tools make, on the report of a comparison.
 
 pytest tests/browser --url http://HOST:8080 --run "ansible-playbook -i INVENTORY"
 pytest tests/browser/test_report.py
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import tools
+from deploying import add_options
 
 sys.path.append(str(tools.playwright()))
 
@@ -19,9 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("browser", "the site that is changed while browsers show it")
-    group.addoption("--url", help="base URL of the deployed sample app (required)")
-    group.addoption("--run", default="", help="ansible-playbook with its inventory (required)")
+    add_options(parser, "browser")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -82,8 +82,9 @@ def _postgresql(theirs: dict[str, Any], url: str) -> dict[str, Any]:
     host = query.pop("host", parts.hostname or "")
     options = {**theirs.get("OPTIONS", {}), **query}
     if not host.startswith("/"):
-        options.setdefault("sslmode", "verify-full")
-        options.setdefault("sslrootcert", "/etc/ssl/certs/ca-certificates.crt")
+        # beside an authority libpq takes `require` for verify-ca
+        if options.setdefault("sslmode", "verify-full").startswith("verify"):
+            options.setdefault("sslrootcert", "/etc/ssl/certs/ca-certificates.crt")
     # Django pools since 5.1, and psycopg 3 alone
     if os.environ.get("ASGIWAY_INTERFACE") == "asgi" and VERSION >= (5, 1) and all(map(find_spec, _POOL)):
         options["pool"] = {"min_size": 1, "max_size": int(os.environ["ASGIWAY_DATABASE_POOL"])}

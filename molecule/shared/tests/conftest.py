@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--server", default="hybrid", help="the server that was deployed")
     parser.addoption("--http-port", type=int, default=8080, help="plain port of the site")
     parser.addoption("--firewall", action="store_true", help="the host has manage_firewall")
+    parser.addoption("--own", action="store_true", help="files, commands and .br files of the project's own are there")
     parser.addoption("--url", default="", help="where the site is; https where it has TLS")
 
 

@@ -37,3 +37,8 @@ def test_no_secret_lies_about(host: Any, site: Site) -> None:
 def test_a_leak_would_be_found(host: Any, site: Site, leak: str) -> None:
     """The scan can be red."""
     assert [line for line in scan(host, site) if leak in line]
+
+
+def test_what_was_downloaded_with_is_gone(host: Any, site: Site) -> None:
+    """An index's password may be in it."""
+    assert host.check_output("find /etc/asgiway/%s /srv/%s -name build.env", site.name, site.name) == ""

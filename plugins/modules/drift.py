@@ -88,6 +88,10 @@ differs:
   description: By part, in sentences, why its tasks have to be gone through; empty when they need not.
   type: dict
   returned: when compared
+doubts:
+  description: By part, those of them that are no other wish. Where there are none, only what was asked for is new.
+  type: dict
+  returned: when compared
 """
 
 import glob
@@ -295,16 +299,17 @@ def main() -> None:
         # a note is the kit's own memory, and no change of what it looks after
         module.exit_json(changed=False)
 
-    differs = {}
+    differs, doubts = {}, {}
     for part, path in notes.items():
         differs[part], drift = compare(path, params["inputs"][part], params["days"], run)
+        doubts[part] = [sentence for sentence in differs[part] if sentence != ASKED]
         for sentence in drift if ASKED not in differs[part] else ():
             module.warn(
                 f"Changed since the last run, {'and to be' if module.check_mode else 'and now'} put right: {sentence}"
             )
         if differs[part] and not module.check_mode:
             path.unlink(missing_ok=True)
-    module.exit_json(changed=False, differs=differs)
+    module.exit_json(changed=False, differs=differs, doubts=doubts)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_a_redis_that_was_configured_and_not_restarted_is_restarted_by_the_next_
     [
         "app_server : Ask the new release whether it is good#1",
         "release : Point live at the release#1",
-        "app_server : Stop the release's units one by one, now and at boot#1",
+        "app_server : Stop the release's processes, now and at boot#1",
     ],
 )
 def test_a_killed_rollback_is_finished_by_the_same_one(
@@ -120,7 +120,7 @@ def test_a_killed_rollback_is_finished_by_the_same_one(
     "boundary",
     [
         "release : Point live at the release#1",
-        "app_server : Stop the release's units one by one, now and at boot#1",
+        "app_server : Stop the release's processes, now and at boot#1",
     ],
 )
 def test_a_rollback_that_was_killed_after_the_switch_is_finished_by_another(
@@ -141,8 +141,8 @@ def test_a_rollback_that_was_killed_after_the_switch_is_finished_by_another(
     "boundary",
     [
         "See what runs of it#1",
-        "app_server : Stop the release's units one by one, now and at boot#1",
-        "app_server : Remove the release's units#1",
+        "app_server : Stop the release's processes, now and at boot#1",
+        "app_server : Remove the releases' definitions and output#1",
     ],
 )
 def test_an_undo_that_was_killed_is_finished_by_the_next_run(

@@ -28,9 +28,9 @@ QUIET = (
 CORE = (
     "release : Unpack the source#1",
     "release : Mark the release as whole#1",
-    "app_server : Start the release's units, now and at boot#1",
+    "app_server : Start the release's processes, now and at boot#1",
     "release : Point live at the release#1",
-    "app_server : Stop the release's units one by one, now and at boot#1",
+    "app_server : Stop the release's processes, now and at boot#1",
 )
 
 
@@ -76,7 +76,7 @@ def test_a_deploy_killed_after_any_task_is_healed_by_the_next(
     [
         pytest.param("release : Unpack the source#1", marks=pytest.mark.core),
         "release : Mark the release as whole#1",
-        "app_server : Start the release's units, now and at boot#1",
+        "app_server : Start the release's processes, now and at boot#1",
         "release : Point live at the release#1",
     ],
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from crashing import KEEP, Crasher
+from crashing import KEEP, Crasher, changed_code
 from deploying import units_of, wrong
 
 pytestmark = pytest.mark.timeout(1800)
 TASKS = 12  # that a run with nothing to do may go through
+CODE_TASKS = 35  # and one of new code, which retires a release
 # what is done to the host, and how a deploy names it
 CHANGES = {
     "chmod 0644 /etc/redis/{app}-redis.conf": "/etc/redis/{app}-redis.conf: mode 0644, was 0640",
@@ -41,3 +42,18 @@ def test_what_others_changed_is_named_and_put_right(crasher: Crasher) -> None:
     assert idle.changed == 0
     (tasks,) = re.findall(r"ok=(\d+)", idle.output)
     assert int(tasks) <= TASKS, idle.output[-3000:]
+
+
+@pytest.mark.core
+def test_new_code_takes_no_more_tasks_than_a_release_needs(crasher: Crasher) -> None:
+    site = crasher.site
+    words = crasher.words()
+    for _ in range(KEEP):  # so that one is retired
+        words = crasher.words()
+        site.change("deploy", *words)
+    before = site.health()["release"]
+    run = site.change("deploy", *words, *changed_code(crasher, 0))
+    assert site.health()["release"] != before
+    assert "Remove the releases' files" in run.output, "none was retired, so this counts too few"
+    (tasks,) = re.findall(r"ok=(\d+)", run.output)
+    assert int(tasks) <= CODE_TASKS, run.output[-6000:]

@@ -89,7 +89,7 @@ def run(file: str, task: str, kind: str, **chosen: Any) -> dict[str, Any]:
     ],
 )
 def test_the_projects_packages(kind: str, chosen: dict[str, Any], expected: list[str]) -> None:
-    done = run("build_venv", "Install the project's packages", kind, directory="backend", **chosen)
+    done = run("build_packages", "Install the project's packages", kind, directory="backend", **chosen)
     assert done == {"argv": [*BUILD, *expected], "chdir": f"{HOME}/src/backend"}
 
 
@@ -101,7 +101,7 @@ def test_the_projects_packages(kind: str, chosen: dict[str, Any], expected: list
     ],
 )
 def test_a_lock_that_uv_does_not_read_is_read_by_its_own_tool(kind: str, expected: list[str]) -> None:
-    argv = run("build_venv", "Read the project's lock", kind, groups=["live", "x"], extras=["a"])["argv"]
+    argv = run("build_packages", "Read the project's lock", kind, groups=["live", "x"], extras=["a"])["argv"]
     assert argv[: len(BUILD) + 2] == [*BUILD, "tool", "run"]
     assert argv[-len(expected) :] == expected
     assert [part for part in argv if part.startswith(expected[0]) and "==" in part], "its version is not pinned"
@@ -109,14 +109,14 @@ def test_a_lock_that_uv_does_not_read_is_read_by_its_own_tool(kind: str, expecte
 
 @pytest.mark.parametrize("kind", ["uv.lock", "pylock.toml", "requirements", "none"])
 def test_only_what_needs_it_is_read_first(kind: str) -> None:
-    assert run("build_venv", "Read the project's lock", kind) == {}
+    assert run("build_packages", "Read the project's lock", kind) == {}
 
 
 @pytest.mark.parametrize(
     ("kind", "alone"), [("uv.lock", True), ("pylock.toml", True), ("poetry.lock", False), ("wheel", False)]
 )
 def test_the_engine_comes_in_a_step_of_its_own_where_uv_takes_a_lock_alone(kind: str, alone: bool) -> None:
-    assert bool(run("build_venv", "Add the engine to what a lock has put there", kind)) is alone
+    assert bool(run("build_packages", "Add the engine to what a lock has put there", kind)) is alone
     argv = run("build_engine", "Add the engine without a change of the project's own versions", kind)["argv"]
     assert argv == [*BUILD, "pip", "install", *PYTHON, "-c", "-", *ENGINE]
 

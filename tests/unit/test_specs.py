@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 # what Ansible itself brings into an expression
-MAGIC = {"omit", "playbook_dir", "role_path", "lookup", "query", "now", "range", "dict"}
+MAGIC = {"omit", "playbook_dir", "role_path", "lookup", "query", "now", "range", "dict", "namespace"}
 BARE_EXPRESSIONS = {"when", "until", "changed_when", "failed_when", "that"}
 # a registry stands in its own file only; its declaration names that file
 REGISTRY = re.compile(r"_(default|base)$")
@@ -213,3 +213,35 @@ def test_nobody_is_given_what_an_app_has_linked_to() -> None:
     assert len(found) + len(given) >= 5
     assert [options["path"] for options in found if options.get("follow") is not False] == []
     assert [line for line in given if "'chown', '--no-dereference'" not in line] == []
+
+
+def parts(tasks: Any) -> Iterator[dict[str, Any]]:
+    """Yield every task of a file, those of blocks, too."""
+    for task in tasks or []:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from parts(task.get(part))
+
+
+def overruled(tasks: list[dict[str, Any]], facts: set[str]) -> list[str]:
+    """Return the variables of imported roles that Ansible would take from a fact instead."""
+    kinds = ("ansible.builtin.import_role", "ansible.builtin.import_tasks")
+    return [
+        f"{task['name']}: {name}"
+        for task in tasks
+        if any(kind in task for kind in kinds)
+        for name in task.get("vars", {})
+        if name in facts
+    ]
+
+
+def test_no_import_is_given_what_a_fact_overrules() -> None:
+    """A fact counts more than the variables of an import, though not of an include: another release would go."""
+    files = [path for name in ("roles", "playbooks") for path in (ROOT / name).rglob("tasks/*.yml")]
+    tasks = [task for path in files for task in parts(load(path))]
+    plays = [play for path in (ROOT / "playbooks").glob("*.yml") for play in load(path) if "tasks" in play]
+    tasks += [task for play in plays for task in parts(play["tasks"])]
+    facts = {name for task in tasks for name in task.get("ansible.builtin.set_fact", {})}
+    facts |= {task["register"] for task in tasks if "register" in task}
+    assert {"release_id", "__state"} <= facts
+    assert overruled(tasks, facts) == []

@@ -1,0 +1,122 @@
+"""Many files, directories and links in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.asgiway.django.plugins.modules import files
+
+RunModule = Callable[..., dict[str, Any]]
+
+WANTED = [
+    {"name": "src", "state": "directory", "mode": "0750"},
+    {"name": "env", "content": "KEY=hunter2-and-more\n", "mode": "0600"},
+    {"name": "http/1.sock", "state": "link", "target": "/run/shop/asgi-1.sock"},
+]
+
+
+def names(result: dict[str, Any], root: Path) -> list[str]:
+    return [str(Path(path).relative_to(root)) for path in result["paths"]]
+
+
+def test_all_of_it_is_made_and_a_second_call_touches_nothing(run_module: RunModule, tmp_path: Path) -> None:
+    root = tmp_path / "release"
+    result = run_module(files.main, directory=str(root), files=WANTED)
+    assert (result["changed"], names(result, root)) == (True, ["src", "env", "http/1.sock"])
+    assert [oct((root / name).stat().st_mode & 0o777) for name in ("", "src", "env", "http")] == [
+        "0o755",
+        "0o750",
+        "0o600",
+        "0o755",
+    ]
+    assert (root / "env").read_text() == "KEY=hunter2-and-more\n"
+    assert str((root / "http/1.sock").readlink()) == "/run/shop/asgi-1.sock"
+    written = (root / "env").stat().st_mtime_ns
+    result = run_module(files.main, directory=str(root), files=WANTED)
+    assert (result["changed"], result["paths"], (root / "env").stat().st_mtime_ns) == (False, [], written)
+    assert sorted(path.name for path in root.iterdir()) == ["env", "http", "src"]
+
+
+def test_what_differs_is_named_and_put_right(run_module: RunModule, tmp_path: Path) -> None:
+    run_module(files.main, directory=str(tmp_path), files=WANTED)
+    (tmp_path / "env").chmod(0o644)
+    (tmp_path / "http/1.sock").unlink()
+    (tmp_path / "http/1.sock").symlink_to("/elsewhere")
+    result = run_module(files.main, directory=str(tmp_path), files=WANTED)
+    assert names(result, tmp_path) == ["env", "http/1.sock"]
+    assert (tmp_path / "env").stat().st_mode & 0o777 == 0o600
+    assert str((tmp_path / "http/1.sock").readlink()) == "/run/shop/asgi-1.sock"
+
+
+def test_a_secret_is_readable_by_its_owner_alone_from_its_first_moment(
+    run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    replace = Path.replace
+
+    def look(self: Path, target: Any) -> Path:
+        seen.append(self.stat().st_mode & 0o777)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", look)
+    before = os.umask(0)
+    try:
+        run_module(files.main, directory=str(tmp_path), files=[WANTED[1]])
+    finally:
+        os.umask(before)
+    assert seen == [0o600]
+
+
+def test_no_link_is_followed(run_module: RunModule, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("kept")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "env").symlink_to(outside / "kept")
+    (root / "old").symlink_to(outside)
+    run_module(files.main, directory=str(root), absent=["old"], files=[WANTED[1]])
+    assert (outside / "kept").read_text() == "kept"
+    assert [path.name for path in root.iterdir()] == ["env"]
+    assert not (root / "env").is_symlink()
+
+
+def test_what_is_to_go_goes_first_with_all_that_a_pattern_names(run_module: RunModule, tmp_path: Path) -> None:
+    for name in ("shop-1-wsgi@.service", "shop-1-asgi@.service", "shop-2-wsgi@.service", "env"):
+        (tmp_path / name).write_text("old")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/module.py").write_text("")
+    result = run_module(
+        files.main, directory=str(tmp_path), absent=["shop-1-*@.service", "env", "src", "missing"], files=WANTED[:2]
+    )
+    assert names(result, tmp_path) == ["shop-1-asgi@.service", "shop-1-wsgi@.service", "env", "src", "src", "env"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["env", "shop-2-wsgi@.service", "src"]
+    assert list((tmp_path / "src").iterdir()) == []
+
+
+def test_an_empty_name_does_not_remove_the_directory(run_module: RunModule, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("")
+    result = run_module(files.main, directory=str(tmp_path), absent=[""])
+    assert result["failed"] is True
+    assert "is empty" in result["msg"]
+    assert (tmp_path / "kept").exists()
+
+
+def test_check_mode_tells_and_does_nothing(run_module: RunModule, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("old")
+    result = run_module(files.main, _check=True, directory=str(tmp_path), absent=["env"], files=WANTED)
+    assert (result["changed"], names(result, tmp_path)) == (True, ["env", "src", "env", "http/1.sock"])
+    assert [path.name for path in tmp_path.iterdir()] == ["env"]
+    assert (tmp_path / "env").read_text() == "old"
+
+
+def test_a_failure_is_a_sentence_that_shows_no_content(run_module: RunModule, tmp_path: Path) -> None:
+    (tmp_path / "http").write_text("in the way")
+    result = run_module(files.main, directory=str(tmp_path), files=WANTED)
+    assert result["failed"] is True
+    assert str(tmp_path / "http") in result["msg"]
+    assert "hunter2" not in str(result)

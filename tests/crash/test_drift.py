@@ -48,7 +48,8 @@ def test_what_others_changed_is_named_and_put_right(crasher: Crasher) -> None:
 def test_new_code_takes_no_more_tasks_than_a_release_needs(crasher: Crasher) -> None:
     site = crasher.site
     words = crasher.words()
-    for _ in range(KEEP):  # so that one is retired
+    site.change("deploy", *words)
+    while len(site.state()["releases"]) < KEEP:  # so that one is retired
         words = crasher.words()
         site.change("deploy", *words)
     before = site.health()["release"]

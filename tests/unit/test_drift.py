@@ -125,6 +125,27 @@ def test_another_wish_is_no_drift(site: Path, tmp_path: Path) -> None:
     assert drift.compare(tmp_path / "n.json", "y", 7, quiet) == ([drift.ASKED], [])
 
 
+@pytest.mark.parametrize(
+    ("inputs", "changed", "doubts"),
+    [("x", False, 0), ("y", False, 0), ("x", True, 1), ("y", True, 1)],
+    ids=["nothing", "another wish", "drift", "both"],
+)
+def test_doubts_are_what_no_wish_explains(
+    run_module: RunModule, tmp_path: Path, inputs: str, changed: bool, doubts: int
+) -> None:
+    file = tmp_path / "site.conf"
+    file.write_text("listen 80;")
+    options = {"directory": str(tmp_path / "noted")}
+    run_module(drift.main, **options, state="noted", inputs={"site": "x"}, watch={"paths": [str(file)]})
+    if changed:
+        file.chmod(0o600)
+    result = run_module(drift.main, _check=True, **options, inputs={"site": inputs})
+    assert len(result["doubts"]["site"]) == doubts
+    assert len(result["differs"]["site"]) == doubts + (inputs != "x")
+    unseen = run_module(drift.main, _check=True, directory=str(tmp_path / "other"), inputs={"site": "x"})
+    assert unseen["doubts"] == {"site": [drift.UNSEEN]}
+
+
 def test_units_programs_packages_and_users() -> None:
     assert drift.look_at_units(["shop.service", "nginx.service", "gone.service"], lambda _: UNITS) == {
         "shop.service": {"state": "active", "start at boot": "enabled", "file": "read"},

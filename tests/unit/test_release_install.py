@@ -153,6 +153,7 @@ def test_programs_of_the_runtime_are_told_the_commands_around_them(tmp_path: Pat
         "release_build_commands": COMMANDS,
         "release_migrate_lock_seconds": 5,
         "release_migrate_databases": ["default"],
+        "release_databases_own": True,
         "release_running": True,
         "release_breaking_migrations": "refuse",
     }
@@ -168,7 +169,7 @@ def test_programs_of_the_runtime_are_told_the_commands_around_them(tmp_path: Pat
     ]
     assert json.loads((tmp_path / "migrate").read_text()) == [
         *("python", "-m", "asgiway_runtime.migrate", "5", "--database=default"),
-        *("--before=d", "--after=e", "--running", "--breaking=refuse"),
+        *("--before=d", "--after=e", "--own", "--running", "--breaking=refuse"),
     ]
 
 

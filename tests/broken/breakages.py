@@ -41,6 +41,37 @@ def pinned_engine(app: Path) -> None:
         file.write("uvicorn==0.20.0\n")
 
 
+def dependency_that_does_not_build(app: Path) -> None:
+    """A package comes as source, and what it is to be linked with is not on the host."""
+    package = app / "frobnicate"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(
+        '[project]\nname = "frobnicate"\nversion = "1"\n\n'
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    (package / "backend.py").write_text(
+        "def build_wheel(*_, **__):\n"
+        '    raise SystemExit("frobnicate.c:1: fatal error: libfrobnicate.h: No such file or directory")\n'
+    )
+    with (app / "requirements.txt").open("a") as file:
+        file.write("./frobnicate\n")
+
+
+def unreachable_index(app: Path) -> None:
+    """Nobody answers where the packages should come from."""
+    edit(app / "requirements.txt", "channels>=", "--index-url http://127.0.0.1:9/simple/\nchannels>=")
+
+
+def conflicting_migrations(app: Path) -> None:
+    """Two branches were merged, and each brought a second migration."""
+    for name in ("currencies", "archive"):
+        (app / f"live/migrations/0002_{name}.py").write_text(
+            "from django.db import migrations\n\n\n"
+            "class Migration(migrations.Migration):\n"
+            '    dependencies = [("live", "0001_feeds")]\n'
+        )
+
+
 def raising_migration(app: Path) -> None:
     """A data migration meets data that nobody thought of."""
     (app / "live/migrations/0002_currencies.py").write_text(
@@ -117,6 +148,19 @@ BEFORE_THE_SWITCH = [
         "import-in-a-consumer", bad_import_of_a_consumer, ("No module named 'channels.presence'",), 240, core=True
     ),
     Breakage("pinned-engine", pinned_engine, ("No solution found", "uvicorn==0.20.0"), 240),
+    Breakage(
+        "dependency-that-does-not-build",
+        dependency_that_does_not_build,
+        ("Install the project's packages", "frobnicate", "libfrobnicate.h: No such file or directory"),
+        240,
+    ),
+    Breakage("unreachable-index", unreachable_index, ("http://127.0.0.1:9/simple/", "Connection refused"), 240),
+    Breakage(
+        "conflicting-migrations",
+        conflicting_migrations,
+        ("Conflicting migrations detected", "0002_archive, 0002_currencies in live"),
+        240,
+    ),
     Breakage("migration", raising_migration, ("RuntimeError: entry 4711 has no currency",), 240, core=True),
     Breakage("hang", hang, ("GET /healthz over /run/", "waiting for the mainframe"), 240),
     Breakage("crash-loop", crash_loop, ("GET /healthz over /run/", "no licence for this machine"), 240, core=True),

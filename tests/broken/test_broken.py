@@ -20,10 +20,10 @@ QUICK = ("drain_seconds=2", "drain_limit=6")
 FAILED_LOG = re.compile(r"failed-([0-9a-f]{12})\.log")
 
 
-def deploy(site: Site, app: Path, bound: float) -> tuple[int, Run]:
+def deploy(site: Site, app: Path, bound: float, *more: str) -> tuple[int, Run]:
     """Deploy a copy of the sample app, each time under a name of its own."""
     marked = json.dumps({"app_env": {"MARK": uuid4().hex}})
-    words = (f"app_path={app}", marked, "server=hybrid", f"gate_seconds={GATE_SECONDS}", *QUICK)
+    words = (f"app_path={app}", marked, "server=hybrid", f"gate_seconds={GATE_SECONDS}", *QUICK, *more)
     return site.attempt("deploy", *words, limit=bound)
 
 
@@ -74,6 +74,25 @@ def test_a_broken_release_never_meets_a_visitor(site: Site, tmp_path: Path, brea
         code, run = deploy(site, app, breakage.bound)
     assert code != 0, f"a broken release went live:\n{run.output[-3000:]}"
     check_nothing_remains(site, run, live, breakage.cause)
+
+
+@pytest.fixture
+def database(site: Site) -> Iterator[str]:
+    """Give the address of a database on the host, with a wrong password."""
+    site.on_host("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-qq", "-y", "postgresql", limit=300)
+    ask = ("runuser", "-u", "postgres", "--", "psql", "-q", "-c")
+    site.on_host(*ask, "CREATE ROLE locked LOGIN PASSWORD 'right'")
+    yield "postgresql://locked:wr0ng-w0rd@127.0.0.1/postgres?sslmode=require"
+    site.on_host(*ask, "DROP ROLE locked")
+
+
+def test_a_wrong_password_of_the_database_is_named_and_not_shown(site: Site, tmp_path: Path, database: str) -> None:
+    live = site.health()["release"]
+    with visited(site):
+        code, run = deploy(site, copy_of_sample(tmp_path / "app"), 240, json.dumps({"database_url": database}))
+    assert code != 0, f"it went live without its database:\n{run.output[-3000:]}"
+    check_nothing_remains(site, run, live, ('password authentication failed for user "locked"',))
+    assert "wr0ng-w0rd" not in run.output
 
 
 @pytest.mark.core

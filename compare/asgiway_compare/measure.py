@@ -45,10 +45,8 @@ def turn(plan: Mapping[str, Any], name: str, number: int) -> dict[str, Any]:
         result["http"][url] = {**seen, "cpu": cost.since(before, cost.cpu(user))}
     for kind, place, use in (("echo", path, sockets.echo), ("broadcast", plan["broadcast"], sockets.broadcast)):
         if app["websockets"] and place:
-            before = cost.cpu(user)
             part = seconds["websocket" if kind == "echo" else kind]
-            answered = asyncio.run(use(site, place, plan["message"], part))
-            result[kind] = {**answered, "cpu": cost.since(before, cost.cpu(user))}
+            result[kind] = asyncio.run(use(site, place, plan["message"], part, lambda: cost.cpu(user)))
     return result
 
 

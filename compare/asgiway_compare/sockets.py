@@ -6,16 +6,22 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from asgiway_compare.cost import since
 from asgiway_compare.load import Site
 from asgiway_compare.settings import ECHOES, LISTENERS
 
 LIMIT = 20.0  # seconds for one answer
+SETTLED = 1.0  # seconds for a message before a broadcast begins
+TRIES = 5
 AT_ONCE = 5  # handshakes under way, where opening is not what is measured
+
+Used = Callable[[], dict[str, float]]
 
 
 def percentile(values: list[float], part: float) -> float:
@@ -83,9 +89,9 @@ async def storm(site: Site, path: str, count: int, weigh: Callable[[], int]) -> 
     }
 
 
-async def answer_to(socket: ClientConnection, mark: str) -> None:
+async def answer_to(socket: ClientConnection, mark: str, limit: float = 0.0) -> None:
     """Wait for a message that holds the mark; others are somebody else's."""
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(limit or LIMIT):
         while True:
             message = await socket.recv()
             if mark in (message if isinstance(message, str) else message.decode(errors="replace")):
@@ -98,9 +104,10 @@ def marked(message: str, number: int) -> tuple[str, str]:
     return message.replace("compare %n", mark), mark
 
 
-async def echo(site: Site, path: str, message: str, seconds: float) -> dict[str, Any]:
-    """Send and wait for the answer, over and over, on several sockets."""
+async def echo(site: Site, path: str, message: str, seconds: float, used: Used = dict) -> dict[str, Any]:
+    """Send and wait for the answer, over and over, on several sockets; `used` tells the CPU so far."""
     sockets, _ = await open_many(site, path, ECHOES)
+    before = used()
     numbers = itertools.count()
     times: list[float] = []
     lost = ECHOES - len(sockets)
@@ -120,13 +127,34 @@ async def echo(site: Site, path: str, message: str, seconds: float) -> dict[str,
 
     await asyncio.gather(*(one(socket) for socket in sockets))
     passed = time.monotonic() - begun
+    cpu = since(before, used())
     await close_all(sockets)
-    return figures(times, passed, lost)
+    return {**figures(times, passed, lost), "cpu": cpu}
 
 
-async def broadcast(site: Site, path: str, message: str, seconds: float) -> dict[str, Any]:
-    """Let one of many send, wait until all have it, and again."""
+async def settle(sockets: list[ClientConnection], message: str) -> None:
+    """Send until all get it: a site may accept a socket before it has joined the others."""
+
+    async def one(socket: ClientConnection, mark: str) -> bool:
+        try:
+            await answer_to(socket, mark, SETTLED)
+        except (ConnectionClosed, TimeoutError):
+            return False
+        return True
+
+    for number in range(TRIES if sockets else 0):
+        text, mark = marked(message, 10**8 + number)
+        await sockets[0].send(text)
+        if all(await asyncio.gather(*(one(socket, mark) for socket in sockets))):
+            return
+
+
+async def broadcast(site: Site, path: str, message: str, seconds: float, used: Used = dict) -> dict[str, Any]:
+    """Let one of many send, wait until all have it, and again; `used` tells the CPU so far."""
     sockets, _ = await open_many(site, path, LISTENERS)
+    with suppress(ConnectionClosed):
+        await settle(sockets, message)
+    before = used()
     times: list[float] = []
     lost = LISTENERS - len(sockets)
     ended = False
@@ -154,8 +182,9 @@ async def broadcast(site: Site, path: str, message: str, seconds: float) -> dict
         lost += got.count(False)
         ended = not all(got)  # the next message would be waited for in vain
     passed = time.monotonic() - begun
+    cpu = since(before, used())
     await close_all(sockets)
-    return figures(times, passed, lost)
+    return {**figures(times, passed, lost), "cpu": cpu}
 
 
 def figures(times: list[float], seconds: float, lost: int) -> dict[str, Any]:

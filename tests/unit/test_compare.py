@@ -370,6 +370,30 @@ def test_a_storm_weighs_what_it_opened() -> None:
     assert 0 < seen["p50"] <= seen["seconds"]
 
 
+def test_a_broadcast_begins_when_all_have_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "SETTLED", 0.3)
+    seen: list[str] = []
+
+    async def joining(connection: ServerConnection) -> None:
+        async for message in connection:
+            seen.append(str(message))
+            for place, other in enumerate(list(connection.server.connections)):
+                if place or len(seen) > 1:  # one has not joined when the first message comes
+                    await other.send(message)
+
+    monkeypatch.setitem(globals(), "answer", joining)
+    result = asyncio.run(against("/", lambda site, path: sockets.broadcast(site, path, "compare %n", 0.3)))
+    assert result["lost"] == 0
+    assert result["messages"] == settings.LISTENERS * (len(seen) - 2)  # those before the beginning do not count
+
+
+@pytest.mark.parametrize(("path", "use"), [("/", sockets.echo), ("/all", sockets.broadcast)])
+def test_only_messages_count_as_their_cpu(path: str, use: Any) -> None:
+    looks = iter([{"server": 5.0}, {"server": 7.5}])
+    seen = asyncio.run(against(path, lambda site, path: use(site, path, "compare %n", 0.2, lambda: next(looks))))
+    assert seen["cpu"] == {"server": 2.5}
+
+
 def test_a_broadcast_goes_on_without_those_that_could_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
     opened, numbers = sockets.open_one, iter(range(10**6))
 

@@ -26,7 +26,11 @@ class Secretive(Site):
         """Change it with the planted secrets, and keep what was printed."""
         # the words of a command line are the user's own affair; a vault or a file is the way for secrets
         file = self._work / "planted.json"
-        build = {"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt", "INDEX_TOKEN": PLANTED["build_env"]}
+        build = {
+            "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
+            "UV_INDEX_INTERNAL_USERNAME": "deploy",
+            "UV_INDEX_INTERNAL_PASSWORD": PLANTED["build_env"],
+        }
         file.write_text(json.dumps({"app_env": {"PAYMENT_KEY": PLANTED["app_env"]}, "build_env": build}))
         code, run = self.attempt(playbook, *QUICK, f"@{file}", *words)
         assert code == 0, f"{playbook} {' '.join(words)} ended with {code}:\n{run.output[-4000:]}"

@@ -82,8 +82,8 @@ def _postgresql(theirs: dict[str, Any], url: str) -> dict[str, Any]:
     host = query.pop("host", parts.hostname or "")
     options = {**theirs.get("OPTIONS", {}), **query}
     if not host.startswith("/"):
-        # beside an authority libpq takes `require` for verify-ca
-        if options.setdefault("sslmode", "verify-full").startswith("verify"):
+        mode = options.setdefault("sslmode", "verify-full")
+        if mode.startswith("verify"):  # beside an authority libpq takes `require` for verify-ca
             options.setdefault("sslrootcert", "/etc/ssl/certs/ca-certificates.crt")
     # Django pools since 5.1, and psycopg 3 alone
     if os.environ.get("ASGIWAY_INTERFACE") == "asgi" and VERSION >= (5, 1) and all(map(find_spec, _POOL)):

@@ -40,7 +40,10 @@ options:
         choices: [file, directory, link]
         default: file
       content:
-        description: Of a file. It may be a secret, so it is never shown.
+        description: Of a file; C(--diff) shows it.
+        type: str
+      secret:
+        description: Content that is never shown, in place of C(content).
         type: str
       target:
         description: Of a link.
@@ -58,6 +61,9 @@ attributes:
   check_mode:
     description: Tells what would change.
     support: full
+  diff_mode:
+    description: Shows what becomes of files without secrets.
+    support: full
 """
 
 EXAMPLES = r"""
@@ -67,7 +73,8 @@ EXAMPLES = r"""
     absent: [build.env]
     files:
       - {name: src, state: directory, owner: root, group: shop, mode: "0750"}
-      - {name: env, content: "KEY=value", mode: "0600"}
+      - {name: env, secret: "KEY=value", mode: "0600"}
+      - {name: launch, content: "{{ lookup('ansible.builtin.template', 'launch.sh.j2') }}", mode: "0755"}
       - {name: http/1.sock, state: link, target: /run/shop/0123456789ab/asgi-1.sock}
 """
 
@@ -109,6 +116,7 @@ class Placer:
         """Only look, when the module is in check mode."""
         self.module, self.directory, self.dry = module, directory, bool(module.check_mode)
         self.gone: list[Path] = []  # in check mode, what an earlier entry would have removed
+        self.diff: list[dict[str, str]] = []
 
     def _stands(self, path: Path) -> bool:
         return os.path.lexists(path) and not any(path.is_relative_to(gone) for gone in self.gone)
@@ -150,9 +158,14 @@ class Placer:
         return True
 
     def _file(self, path: Path, wanted: dict[str, Any]) -> bool:
-        content = (wanted["content"] or "").encode()
-        if self._stands(path) and path.is_file() and not path.is_symlink() and path.read_bytes() == content:
+        content = (wanted["content"] or wanted["secret"] or "").encode()
+        stands = self._stands(path) and path.is_file() and not path.is_symlink()
+        before = path.read_bytes() if stands else b""
+        if stands and before == content:
             return False
+        if wanted["secret"] is None:
+            texts = {"before": before.decode(errors="replace"), "after": content.decode()}
+            self.diff.append({**texts, "before_header": str(path), "after_header": str(path)})
         if not self.dry:
             self._room(path)
             draft = path.with_name(f".{path.name}.new")
@@ -181,7 +194,7 @@ class Placer:
 
 def main() -> None:
     """Run the module."""
-    texts = {name: {"type": "str"} for name in ("target", "owner", "group", "mode")}
+    texts = {name: {"type": "str"} for name in ("content", "target", "owner", "group", "mode")}
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
@@ -193,10 +206,11 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "state": {"type": "str", "choices": ["file", "directory", "link"], "default": "file"},
-                    "content": {"type": "str", "no_log": True},
+                    "secret": {"type": "str", "no_log": True},
                     **texts,
                 },
-                "required_if": [("state", "file", ["content"]), ("state", "link", ["target"])],
+                "required_if": [("state", "file", ["content", "secret"], True), ("state", "link", ["target"])],
+                "mutually_exclusive": [("content", "secret")],
             },
         },
         supports_check_mode=True,
@@ -214,7 +228,8 @@ def main() -> None:
             changed += placer.place(wanted)
     except OSError as error:
         module.fail_json(msg=f"{error.filename or params['directory']} cannot be made or removed: {error.strerror}.")
-    module.exit_json(changed=bool(changed), paths=[str(path) for path in changed])
+    diff = {"diff": placer.diff} if module._diff else {}
+    module.exit_json(changed=bool(changed), paths=[str(path) for path in changed], **diff)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,15 @@ Make = Callable[[dict[str, str]], Path]
 def run_module(capsys: pytest.CaptureFixture[str]) -> RunModule:
     """Return a function that runs a module's main() with options and returns its result.
 
-    `_check=True` runs it in check mode. A failure is a result with `failed`.
+    `_check=True` runs it in check mode, `_diff=True` with --diff. A failure is a result with `failed`.
     """
 
-    def run(main: Callable[[], None], _check: bool = False, **options: Any) -> dict[str, Any]:
+    def run(main: Callable[[], None], _check: bool = False, _diff: bool = False, **options: Any) -> dict[str, Any]:
         capsys.readouterr()
-        with patch_module_args({**options, "_ansible_check_mode": _check}), pytest.raises(SystemExit):
+        with (
+            patch_module_args({**options, "_ansible_check_mode": _check, "_ansible_diff": _diff}),
+            pytest.raises(SystemExit),
+        ):
             main()
         result: dict[str, Any] = json.loads(capsys.readouterr().out)
         return result

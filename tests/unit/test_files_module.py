@@ -14,7 +14,7 @@ RunModule = Callable[..., dict[str, Any]]
 
 WANTED = [
     {"name": "src", "state": "directory", "mode": "0750"},
-    {"name": "env", "content": "KEY=hunter2-and-more\n", "mode": "0600"},
+    {"name": "env", "secret": "KEY=hunter2-and-more\n", "mode": "0600"},
     {"name": "http/1.sock", "state": "link", "target": "/run/shop/asgi-1.sock"},
 ]
 
@@ -120,3 +120,15 @@ def test_a_failure_is_a_sentence_that_shows_no_content(run_module: RunModule, tm
     assert result["failed"] is True
     assert str(tmp_path / "http") in result["msg"]
     assert "hunter2" not in str(result)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_diff_shows_files_and_no_secret(run_module: RunModule, tmp_path: Path, check: bool) -> None:
+    (tmp_path / "unit").write_text("old\n")
+    (tmp_path / "env").write_text("KEY=before\n")
+    wanted = [{"name": "unit", "content": "new\n"}, WANTED[1]]
+    result = run_module(files.main, _check=check, _diff=True, directory=str(tmp_path), files=wanted)
+    path = str(tmp_path / "unit")
+    assert result["diff"] == [{"before": "old\n", "after": "new\n", "before_header": path, "after_header": path}]
+    assert "KEY=" not in str(result)
+    assert "diff" not in run_module(files.main, directory=str(tmp_path), files=wanted)

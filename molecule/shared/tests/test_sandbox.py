@@ -33,9 +33,14 @@ def show(host: Any, unit: str, key: str) -> str:
     return str(host.check_output("systemctl show --value --property=%s %s", key, unit))
 
 
-def pids(host: Any, site: Site) -> list[str]:
-    """Return the processes of the app's user."""
-    return list(host.check_output("pgrep -u %s", site.name).split())
+def of_each(host: Any, site: Site, name: str) -> dict[str, str]:
+    """Return a file below /proc of each process of the app's user that stays; what is due at certain times may end."""
+    pids = host.check_output("pgrep -u %s", site.name).split()
+    texts = {pid: host.run("cat /proc/%s/%s", pid, name).stdout for pid in pids}
+    still = host.check_output("pgrep -u %s", site.name).split()
+    found = {pid: text for pid, text in texts.items() if pid in still and text}
+    assert found
+    return found
 
 
 def exposure(host: Any, unit: str) -> float:
@@ -65,8 +70,8 @@ def test_redis_and_nginx_are_closed(host: Any, site: Site, units: list[str]) -> 
 
 def test_no_process_can_become_more(host: Any, site: Site, manager: str) -> None:
     """No capabilities, no new privileges; under systemd no system call beyond the list either."""
-    for pid in pids(host, site):
-        status = dict(re.findall(r"^(\w+):\s*(.*)$", host.check_output("cat /proc/%s/status", pid), re.MULTILINE))
+    for pid, text in of_each(host, site, "status").items():
+        status = dict(re.findall(r"^(\w+):\s*(.*)$", text, re.MULTILINE))
         assert status["NoNewPrivs"] == "1", pid
         assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0, pid
         if manager == "systemd":
@@ -104,8 +109,7 @@ def test_no_upload_is_a_program(host: Any, site: Site, units: list[str]) -> None
 def test_limits_are_in_force(host: Any, site: Site, units: list[str]) -> None:
     """Files as far as the host itself may; no core files, which would hold every secret."""
     most = int(re.findall(r"Max open files\s+\d+\s+(\d+)", host.check_output("cat /proc/1/limits"))[0])
-    for pid in pids(host, site):
-        limits = host.check_output("cat /proc/%s/limits", pid)
+    for pid, limits in of_each(host, site, "limits").items():
         assert int(re.findall(r"Max open files\s+(\d+)", limits)[0]) == min(65536, most), pid
         assert re.search(r"Max core file size\s+0\s+0\b", limits), pid
 
@@ -118,8 +122,8 @@ def test_no_app_takes_the_hosts_memory(host: Any, site: Site, units: list[str]) 
     high, most = (int(show(host, slice_name, key)) for key in ("MemoryHigh", "MemoryMax"))
     assert 0 < high < most < total
     assert 0 < int(show(host, slice_name, "TasksMax")) <= 8192
-    for pid in pids(host, site):
-        assert f"/{slice_name}/" in host.check_output("cat /proc/%s/cgroup", pid)
+    for pid, groups in of_each(host, site, "cgroup").items():
+        assert f"/{slice_name}/" in groups, pid
 
 
 @contextlib.contextmanager

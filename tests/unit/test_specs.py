@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOKS = ROOT / "playbooks"
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 # what Ansible itself brings into an expression
 MAGIC = {"omit", "playbook_dir", "role_path", "lookup", "query", "now", "range", "dict", "namespace"}
@@ -245,3 +246,32 @@ def test_no_import_is_given_what_a_fact_overrules() -> None:
     facts |= {task["register"] for task in tasks if "register" in task}
     assert {"release_id", "__state"} <= facts
     assert overruled(tasks, facts) == []
+
+
+def imported(path: Path) -> set[str]:
+    """Return the roles that a playbook or a file of tasks imports, whose variables all of the play then knows."""
+    found = set()
+    plays = load(path)
+    for task in parts(
+        [task for play in plays for task in play.get("tasks", [])] if path.parent == PLAYBOOKS else plays
+    ):
+        role = task.get("ansible.builtin.import_role", {})
+        found |= {role["name"].rpartition(".")[2]} if role else set()
+        if file := task.get("ansible.builtin.import_tasks"):
+            found |= imported(path.parent / file)
+    return found
+
+
+@pytest.mark.parametrize("playbook", ["deploy.yml", "rollback.yml"])
+def test_what_a_role_is_given_from_others_is_known_in_the_play(playbook: str) -> None:
+    """A role's variable in the wiring is undefined where nothing imports that role; an include is no help."""
+    wiring = load(PLAYBOOKS / "vars/wiring.yml")
+    given = " ".join(str(value) for key, value in wiring.items() if key.startswith(("app_server_", "release_")))
+    needed = set()
+    for role in ROLES:
+        extra = ROOT / "roles" / role / "vars/main.yml"
+        names = {*defaults(role), *(load(extra) or {} if extra.exists() else {})} - {*wiring}
+        needed |= {role} if names & {*re.findall(r"\w+", given)} else set()
+    known = imported(PLAYBOOKS / playbook)
+    assert {"host", "redis"} <= needed
+    assert needed - known == set()

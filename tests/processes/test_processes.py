@@ -174,8 +174,7 @@ def test_what_is_not_wanted_any_more_is_gone(workers: Workers, live: str) -> Non
 def test_what_is_typed_reaches_manage_py_as_it_was(workers: Workers, live: str) -> None:
     words = ["two words", "$HOME", "it's", '"', "*", "", "-x\\n"]
     workers.site.on_host(f"{workers.site.app}-manage", "note", "--", *words)
-    line = workers.wait("note")
-    assert line["words"] == words
+    line = workers.wait("note", words=words)  # the schedule notes, too
     assert (line["release"], line["tty"], line["debug"]) == (live, False, False)
 
 

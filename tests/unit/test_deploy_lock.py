@@ -71,7 +71,7 @@ def working(path: Path) -> Iterator[None]:
 
 
 def test_what_a_killed_run_left_working_is_waited_for(lock: RunModule, path: Path) -> None:
-    ended = []
+    ended: list[bool] = []
     with contextlib.ExitStack() as work:
         work.enter_context(working(path))
         work.callback(ended.append, True)  # it ends after this

@@ -250,11 +250,17 @@ def test_another_database_is_left_alone(overlay: Overlay) -> None:
 @pytest.mark.parametrize(
     ("host", "patient"),
     [
-        ("'redis://localhost/0'", {"address": "redis://localhost/0", "socket_timeout": None}),
-        ("('localhost', 6379)", {"host": "localhost", "port": 6379, "socket_timeout": None}),
-        ("['localhost', 6379]", {"host": "localhost", "port": 6379, "socket_timeout": None}),
-        ("{'address': 'unix:///r.sock'}", {"address": "unix:///r.sock", "socket_timeout": None}),
-        ("{'address': 'a', 'socket_timeout': 60}", {"address": "a", "socket_timeout": 60}),
+        ("'redis://localhost/0'", {"address": "redis://localhost/0", "socket_timeout": None, "max_connections": 2**31}),
+        ("('localhost', 6379)", {"host": "localhost", "port": 6379, "socket_timeout": None, "max_connections": 2**31}),
+        ("['localhost', 6379]", {"host": "localhost", "port": 6379, "socket_timeout": None, "max_connections": 2**31}),
+        (
+            "{'address': 'unix:///r.sock'}",
+            {"address": "unix:///r.sock", "socket_timeout": None, "max_connections": 2**31},
+        ),
+        (
+            "{'address': 'a', 'socket_timeout': 60, 'max_connections': 9}",
+            {"address": "a", "socket_timeout": 60, "max_connections": 9},
+        ),
     ],
 )
 def test_idle_consumers_are_not_cut_by_a_socket_timeout(overlay: Overlay, host: str, patient: dict[str, Any]) -> None:
@@ -288,7 +294,7 @@ def test_the_apps_own_redis_takes_the_place_of_a_developers(
     overlay: Overlay, hosts: str, found: dict[str, Any]
 ) -> None:
     for backend, added in (
-        ("core.RedisChannelLayer", {"socket_timeout": None}),
+        ("core.RedisChannelLayer", {"socket_timeout": None, "max_connections": 2**31}),
         ("pubsub.RedisPubSubChannelLayer", {}),
     ):
         layers = f"{{'default': {{'BACKEND': 'channels_redis.{backend}', 'CONFIG': {{'hosts': {hosts}}}}}}}"
@@ -305,7 +311,7 @@ def test_a_text_for_the_hosts_is_left_to_channels_redis(overlay: Overlay) -> Non
 def test_without_a_redis_of_its_own_a_developers_stays(overlay: Overlay) -> None:
     layers = f"{{'default': {{'BACKEND': '{LAYER}', 'CONFIG': {{'hosts': [('127.0.0.1', 6379)]}}}}}}"
     (host,) = overlay(f"CHANNEL_LAYERS = {layers}")["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"]
-    assert host == {"host": "127.0.0.1", "port": 6379, "socket_timeout": None}
+    assert host == {"host": "127.0.0.1", "port": 6379, "socket_timeout": None, "max_connections": 2**31}
 
 
 def test_another_channel_layer_is_left_alone(overlay: Overlay) -> None:

@@ -11,12 +11,11 @@ as the kernel counts it, and hardly knows noise. It ends with 1 when a ratio is 
 
 The others are the configuration in Channels' documentation (supervisor's TCP socket and a proxy without keep-alive),
 and the command in cookiecutter-django's compose file (gunicorn with uvicorn's worker, whitenoise), with as many
-processes as the kit has. `--plant no-keepalive` takes nginx's keep-alive to the engine away, which must show.
+processes as the kit has. `--plant` gives hybrid half of its workers, which must be found.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import shlex
 import statistics
@@ -28,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from throwaway import PLACE, Host, copy_of_sample, packages_of, say
+from throwaway import PLACE, Host, copy_of_sample, options_of, packages_of, say
 
 CONNECTIONS = 64
 # a template and two queries; a view that does next to nothing; one that waits; an asynchronous one; a file
@@ -150,14 +149,12 @@ class Bench:
         self._release = ""
         self.rows: list[Row] = []
 
-    def deploy(self, server: str, workers: int, plant: str = "") -> None:
+    def deploy(self, server: str, workers: int) -> None:
         """Deploy, and look where the release is."""
         # one visitor is the whole load, so what one visitor may take is not bounded
         self._release = self._host.deploy(
             app_path=self._project, server=server, workers=workers, drain_seconds=1, requests_per_address=0
         )
-        if plant == "no-keepalive":
-            self._host.run("sed -i 's/^ *keepalive [0-9]*;$//' /etc/nginx/sites-available/sample.conf; nginx -s reload")
 
     def engine(self) -> Target:
         """Return the one process of the live release."""
@@ -194,17 +191,17 @@ class Bench:
         self.rows.append(Row(what, two.name, least, pairs))
 
 
-def measure(bench: Bench, plant: str) -> None:
+def measure(bench: Bench, plant: bool) -> None:
     """Make all comparisons."""
-    bench.deploy("uvicorn", 1, plant)
+    bench.deploy("uvicorn", 1)
     bench.compare("uvicorn, a page", KIT, bench.engine(), [PAGE], 0.90)
-    bench.deploy("daphne", 1, plant)
+    bench.deploy("daphne", 1)
     bench.compare("daphne, a page", KIT, bench.engine(), [PAGE], 0.90)
     command = "daphne -b 127.0.0.1 -p 18000 --access-log /dev/null config.asgi:application"
     with bench.other("Channels' documentation", command, True) as other:
         bench.compare("daphne, a page", KIT, other, [PAGE], 1.3)
         bench.compare("daphne, who am I", KIT, other, [LITTLE])
-    bench.deploy("hybrid", 2, plant)
+    bench.deploy("hybrid", 1 if plant else 2)
     command = "gunicorn config.asgi:application --bind 127.0.0.1:18000 -w 2 -k uvicorn_worker.UvicornWorker"
     with bench.other("cookiecutter-django's command", command, False) as other:
         bench.compare("hybrid, mixed", KIT, other, MIXED, 1.2)
@@ -217,13 +214,10 @@ def measure(bench: Bench, plant: str) -> None:
 
 def main() -> int:
     """Run it all and print a Markdown table; 1 when a ratio is too low."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("--run", required=True, help="ansible-playbook with inventory, deploy.yml and limit")
-    parser.add_argument("--ssh", required=True, help="how a command is run on the host, with sudo without a password")
+    parser = options_of(__doc__ or "")
     parser.add_argument("--seconds", type=int, default=5, help="of each turn (5)")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (7)")
-    parser.add_argument("--plant", choices=["no-keepalive"], default="", help="a slowdown that must be found")
+    parser.add_argument("--plant", action="store_true", help="halve hybrid's workers, which must be found")
     options = parser.parse_args()
     host = Host(options.ssh, options.run)
     with tempfile.TemporaryDirectory() as work:

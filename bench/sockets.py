@@ -4,20 +4,20 @@
     .venv/bin/python bench/sockets.py --run "ansible-playbook -i INVENTORY deploy.yml -l HOST" --ssh "ssh HOST"
 
 HOST is a throwaway host with systemd, and its app the sample site on plain HTTP, port 8080. The sockets are opened on
-the host itself, stay for five minutes, and must all answer at the end. They are weighed as PSS of the processes, beside
-the same engine started alone, without the kit's wrapper and nginx. It ends with 1 when a bound is not kept.
+the host itself by the driver of ./asgiway compare, stay for five minutes, and must all answer at the end. They are
+weighed as PSS of the processes, beside the same engine started alone, without the kit's wrapper and nginx. It ends with
+1 when a bound is not kept.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from throwaway import PLACE, Host, packages_of, say
+from throwaway import PLACE, ROOT, Host, options_of, packages_of, say
 
 DRIVER = Path(__file__).with_name("socket_driver.py")
 LISTENERS, BROADCAST_SECONDS = 1000, 30
@@ -26,41 +26,34 @@ SHARE = 1.1  # of what it costs there and in the bare engine together
 BARE = "uvicorn config.asgi:application --host 127.0.0.1 --port 18000 --workers 2 --no-access-log"
 
 
-def drive(host: Host, port: int, *words: Any, limit: int) -> dict[str, Any]:
+def drive(host: Host, port: int, what: str, count: int, seconds: int) -> dict[str, Any]:
     """Run the driver on the host and return what it found."""
-    command = f"ulimit -n $(ulimit -Hn); {PLACE}/bin/python - ws://127.0.0.1:{port} {' '.join(map(str, words))}"
-    found: dict[str, Any] = json.loads(host.run(command, DRIVER.read_text(encoding="utf-8"), limit))
-    say(f"{words}: {found}")
+    python = f"PYTHONPATH={PLACE}/compare {PLACE}/bin/python"
+    command = f"ulimit -n $(ulimit -Hn); {python} - {port} {what} {count} {seconds}"
+    found: dict[str, Any] = json.loads(host.run(command, DRIVER.read_text(encoding="utf-8"), seconds + 600))
+    say(f"{what}, {count} sockets on port {port}: {found}")
     return found
-
-
-def bare(host: Host, release: str, count: int) -> dict[str, Any]:
-    """Return what sockets cost in the engine alone."""
-    with host.serving(release, BARE):
-        return drive(host, 18000, "idle", count, 1, "sample", limit=300)
 
 
 def main() -> int:
     """Run it all; 1 when a bound is not kept."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("--run", required=True, help="ansible-playbook with inventory, deploy.yml and limit")
-    parser.add_argument("--ssh", required=True, help="how a command is run on the host, with sudo without a password")
+    parser = options_of(__doc__ or "")
     parser.add_argument("--count", type=int, default=5000, help="sockets (5000)")
     parser.add_argument("--seconds", type=int, default=300, help="that they idle (300)")
     options = parser.parse_args()
     host = Host(options.ssh, options.run)
     try:
-        requirements = (Path(__file__).parents[1] / "sample_app/requirements.txt").read_text(encoding="utf-8")
+        requirements = (ROOT / "sample_app/requirements.txt").read_text(encoding="utf-8")
         host.prepare([requirements, *packages_of("uvicorn"), "websockets"], "curl")
+        host.lay(ROOT / "compare")
         release = host.deploy(server="uvicorn", workers=2, drain_seconds=1, websockets_per_address=0)
         # what a process has had for earlier sockets it keeps for later ones
-        host.run(
-            "systemctl restart sample.target; curl -sf --retry 50 --retry-all-errors --retry-delay 1 http://127.0.0.1:8080/healthz"
-        )
-        through = drive(host, 8080, "idle", options.count, options.seconds, "sample", limit=options.seconds + 600)
-        alone = bare(host, release, options.count)
-        told = drive(host, 8080, "broadcast", LISTENERS, BROADCAST_SECONDS, limit=600)
+        retry = "--retry 50 --retry-all-errors --retry-delay 1"
+        host.run(f"systemctl restart sample.target; curl -sf {retry} http://127.0.0.1:8080/healthz")
+        through = drive(host, 8080, "idle", options.count, options.seconds)
+        with host.serving(release, BARE):
+            alone = drive(host, 18000, "idle", options.count, 1)
+        told = drive(host, 8080, "broadcast", LISTENERS, BROADCAST_SECONDS)
         found = host.versions("uvicorn", "Django", "channels", "websockets", "uvloop")
     finally:
         host.clear()
@@ -76,9 +69,9 @@ def main() -> int:
 | one costs in the app's processes | {through["app"] / 1024:.1f} KiB | |
 | one costs in nginx | {through["nginx"] / 1024:.1f} KiB | |
 | both, beside the bare engine's {alone["app"] / 1024:.1f} KiB and {NGINX_BYTES // 1024} KiB | {share:.2f} | {SHARE} |
-| a chat message to {LISTENERS}, each after all had the one before | {told["per_second"]:.2f} a second | |
+| deliveries a second of chat messages to {LISTENERS} | {told["messages"] / told["seconds"]:.0f} | |
 | until a socket had it, p50 and p99 | {told["p50"]:.2f} s, {told["p99"]:.2f} s | |
-| of these lost | {told["lost"]} | 0 |
+| deliveries lost | {told["lost"]} of {told["messages"] + told["lost"]} | 0 |
 """
     )
     kept = through["opened"] == options.count and not through["lost"] and not told["lost"]

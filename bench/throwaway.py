@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.asgiway.django.plugins.plugin_utils.source_tree import EXCLUDE
 
 ROOT = Path(__file__).resolve().parents[1]
 REGISTRY = ROOT / "roles/app_server/defaults/main/engines.yml"
@@ -24,9 +28,17 @@ def say(what: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
 
 
+def options_of(document: str) -> argparse.ArgumentParser:
+    """Return a parser of what every benchmark on a host is told."""
+    parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", required=True, help="ansible-playbook with inventory, deploy.yml and limit")
+    parser.add_argument("--ssh", required=True, help="how a command is run on the host, with sudo without a password")
+    return parser
+
+
 def copy_of_sample(place: Path) -> Path:
     """Return a copy of the sample site that may be changed."""
-    return Path(shutil.copytree(ROOT / "sample_app", place, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3")))
+    return Path(shutil.copytree(ROOT / "sample_app", place, ignore=shutil.ignore_patterns(*EXCLUDE)))
 
 
 def packages_of(*engines: str) -> list[str]:
@@ -43,13 +55,22 @@ class Host:
         self._ssh = shlex.split(ssh)
         self._deploy = shlex.split(deploy)
 
-    def run(self, script: str, given: str = "", limit: int = 600) -> str:
+    def run(self, script: str, given: str | bytes = "", limit: int = 600) -> str:
         """Run a shell script as root and return what it printed; a failure ends the benchmark."""
         argv = [*self._ssh, "sudo", "sh", "-euc", shlex.quote(script)]
-        done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=limit)
+        entered = given.encode() if isinstance(given, str) else given
+        done = subprocess.run(argv, input=entered, capture_output=True, timeout=limit)
         if done.returncode:
-            sys.exit(f"on the host, {script!r} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return done.stdout
+            said = (done.stdout + done.stderr).decode(errors="replace")
+            sys.exit(f"on the host, {script!r} ended with {done.returncode}:\n{said}")
+        return done.stdout.decode()
+
+    def lay(self, directory: Path) -> None:
+        """Put a directory of this checkout beside what `prepare` makes."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.add(directory, directory.name)
+        self.run(f"tar -x -C {PLACE}", archive.getvalue())
 
     def deploy(self, **words: Any) -> str:
         """Deploy with these words of the user's and return the directory of the live release."""

@@ -149,14 +149,16 @@ async def settle(sockets: list[ClientConnection], message: str) -> None:
             return
 
 
-async def broadcast(site: Site, path: str, message: str, seconds: float, used: Used = dict) -> dict[str, Any]:
+async def broadcast(
+    site: Site, path: str, message: str, seconds: float, used: Used = dict, listeners: int = LISTENERS
+) -> dict[str, Any]:
     """Let one of many send, wait until all have it, and again; `used` tells the CPU so far."""
-    sockets, _ = await open_many(site, path, LISTENERS)
+    sockets, _ = await open_many(site, path, listeners)
     with suppress(ConnectionClosed):
         await settle(sockets, message)
     before = used()
     times: list[float] = []
-    lost = LISTENERS - len(sockets)
+    lost = listeners - len(sockets)
     ended = False
     begun = time.monotonic()
 

@@ -144,7 +144,7 @@ def _fallbacks() -> list[str]:
 
 # Checks of `check --deploy` that are answered outside of the project: nginx redirects to https (W008), and HSTS is a
 # word of the deploy, 0 until its owner says otherwise, as no browser forgets it (W004), for one site (W005, W021).
-ANSWERED = ["security.W004", "security.W005", "security.W008", "security.W021"]
+_ANSWERED = ["security.W004", "security.W005", "security.W008", "security.W021"]
 
 DEBUG = os.environ.get("ASGIWAY_DEBUG") == "1"
 ALLOWED_HOSTS = _hosts()
@@ -166,7 +166,7 @@ if os.environ.get("ASGIWAY_HTTPS_PORT"):
     SESSION_COOKIE_SECURE = _get("SESSION_COOKIE_SECURE", True)
     CSRF_COOKIE_SECURE = _get("CSRF_COOKIE_SECURE", True)
     SECURE_HSTS_SECONDS = _get("SECURE_HSTS_SECONDS", int(os.environ.get("ASGIWAY_HSTS_SECONDS", "0")))
-    SILENCED_SYSTEM_CHECKS = [*_get("SILENCED_SYSTEM_CHECKS", []), *ANSWERED]
+    SILENCED_SYSTEM_CHECKS = [*_get("SILENCED_SYSTEM_CHECKS", []), *_ANSWERED]
 if _get("CHANNEL_LAYERS", None):
     CHANNEL_LAYERS = _channel_layers()
 if _get("SECRET_KEY", "").startswith("django-insecure-") or not _get("SECRET_KEY", ""):

@@ -6,6 +6,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+from ansible_collections.asgiway.django.plugins.module_utils import processes
+
 OLD, NEW = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 
 
@@ -72,6 +75,15 @@ class FakeSystemd:
 
     def _disable(self, name: str, _: bool) -> None:
         (self.wants / name).unlink()
+
+
+def pretended_systemd(directory: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystemd:
+    """Return one whose units are in a directory."""
+    monkeypatch.setattr(processes, "UNITS", directory)
+    monkeypatch.setattr(processes, "POLL", 0.01)
+    wants = directory / "shop.target.wants"
+    wants.mkdir()
+    return FakeSystemd(wants)
 
 
 class FakeSupervisor:

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.asgiway.django.plugins.module_utils import processes
 from ansible_collections.asgiway.django.plugins.module_utils.processes import Refusal, Supervisor, Systemd
 from ansible_collections.asgiway.django.plugins.modules import hand_over
-from pretended_managers import NEW, OLD, FakeSupervisor, FakeSystemd, unit
+from pretended_managers import NEW, OLD, FakeSupervisor, FakeSystemd, pretended_systemd, unit
 
 TRUE = "/bin/true"
 
@@ -17,15 +17,11 @@ TRUE = "/bin/true"
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystemd:
     """A host on which the old release has two workers and a beat, up for a long time and for the next boot."""
-    monkeypatch.setattr(processes, "UNITS", tmp_path)
-    monkeypatch.setattr(processes, "POLL", 0.01)
-    wants = tmp_path / "shop.target.wants"
-    wants.mkdir()
-    fake = FakeSystemd(wants)
+    fake = pretended_systemd(tmp_path, monkeypatch)
     for name in (unit(OLD, "worker"), unit(OLD, "worker", 2), unit(OLD, "beat")):
         fake.active[name] = "active"
         fake.since[name] = 1.0
-        (wants / name).symlink_to("/dev/null")
+        (fake.wants / name).symlink_to("/dev/null")
     return fake
 
 

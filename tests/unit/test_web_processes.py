@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.asgiway.django.plugins.module_utils import processes
 from ansible_collections.asgiway.django.plugins.module_utils.processes import One, Refusal, Supervisor, Systemd
 from ansible_collections.asgiway.django.plugins.modules import web_processes
-from pretended_managers import NEW, FakeSupervisor, FakeSystemd, unit
+from pretended_managers import NEW, FakeSupervisor, FakeSystemd, pretended_systemd, unit
 
 ONES = [One(NEW, "wsgi", 1), One(NEW, "asgi", 2)]
 UNITS = [unit(NEW, "wsgi"), unit(NEW, "asgi"), unit(NEW, "asgi", 2)]
@@ -17,12 +17,8 @@ UNITS = [unit(NEW, "wsgi"), unit(NEW, "asgi"), unit(NEW, "asgi", 2)]
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystemd:
     """A host on which the release's definitions were written."""
-    monkeypatch.setattr(processes, "UNITS", tmp_path)
-    monkeypatch.setattr(processes, "POLL", 0.01)
-    wants = tmp_path / "shop.target.wants"
-    wants.mkdir()
     (tmp_path / "shop.target").touch()
-    return FakeSystemd(wants)
+    return pretended_systemd(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ as the kernel counts it, and hardly knows noise. It ends with 1 when a ratio is 
 
 The others are the configuration in Channels' documentation (supervisor's TCP socket and a proxy without keep-alive),
 and the command in cookiecutter-django's compose file (gunicorn with uvicorn's worker, whitenoise), with as many
-processes as the kit has. `--plant` gives hybrid half of its workers, which must be found.
+processes as the kit has. `--plant` lets the kit's wrapper wait a tenth of a second in each request under WSGI, which must be found.
 """
 
 from __future__ import annotations
@@ -156,6 +156,15 @@ class Bench:
             app_path=self._project, server=server, workers=workers, drain_seconds=1, requests_per_address=0
         )
 
+    def slow_down(self) -> None:
+        """Let the wrapper wait in each request under WSGI."""
+        wrapper = f"{self._release}/runtime/asgiway_runtime/wsgi.py"
+        self._host.run(
+            f"sed -i \"s/^    answer: /    __import__('time').sleep(0.1)\\n&/\" {wrapper}; grep -q sleep {wrapper}; "
+            "systemctl restart sample.target; "
+            "curl -sf -o /dev/null --retry 50 --retry-all-errors --retry-delay 1 http://127.0.0.1:8080/healthz"
+        )
+
     def engine(self) -> Target:
         """Return the one process of the live release."""
         sockets = self._host.run(f"ls /run/sample/{Path(self._release).name}/*.sock").split()
@@ -201,7 +210,9 @@ def measure(bench: Bench, plant: bool) -> None:
     with bench.other("Channels' documentation", command, True) as other:
         bench.compare("daphne, a page", KIT, other, [PAGE], 1.3)
         bench.compare("daphne, who am I", KIT, other, [LITTLE])
-    bench.deploy("hybrid", 1 if plant else 2)
+    bench.deploy("hybrid", 2)
+    if plant:
+        bench.slow_down()
     command = "gunicorn config.asgi:application --bind 127.0.0.1:18000 -w 2 -k uvicorn_worker.UvicornWorker"
     with bench.other("cookiecutter-django's command", command, False) as other:
         bench.compare("hybrid, mixed", KIT, other, MIXED, 1.2)
@@ -217,7 +228,7 @@ def main() -> int:
     parser = options_of(__doc__ or "")
     parser.add_argument("--seconds", type=int, default=5, help="of each turn (5)")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (7)")
-    parser.add_argument("--plant", action="store_true", help="halve hybrid's workers, which must be found")
+    parser.add_argument("--plant", action="store_true", help="a slowdown that must be found")
     options = parser.parse_args()
     host = Host(options.ssh, options.run)
     with tempfile.TemporaryDirectory() as work:

@@ -40,10 +40,7 @@ options:
         choices: [file, directory, link]
         default: file
       content:
-        description: Of a file; C(--diff) shows it.
-        type: str
-      secret:
-        description: Content that is never shown, in place of C(content).
+        description: Of a file; C(--diff) shows it. A file whose name is in O(secrets) has none here.
         type: str
       target:
         description: Of a link.
@@ -57,6 +54,10 @@ options:
       mode:
         description: Of a file or a directory.
         type: str
+  secrets:
+    description: Contents of files by their names, which are shown nowhere, nor written into the host's log.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Tells what would change.
@@ -71,9 +72,11 @@ EXAMPLES = r"""
   asgiway.django.files:
     directory: /srv/shop/releases/0123456789ab
     absent: [build.env]
+    secrets:
+      env: KEY=value
     files:
       - {name: src, state: directory, owner: root, group: shop, mode: "0750"}
-      - {name: env, secret: "KEY=value", mode: "0600"}
+      - {name: env, mode: "0600"}
       - {name: launch, content: "{{ lookup('ansible.builtin.template', 'launch.sh.j2') }}", mode: "0755"}
       - {name: http/1.sock, state: link, target: /run/shop/0123456789ab/asgi-1.sock}
 """
@@ -115,6 +118,7 @@ class Placer:
     def __init__(self, module: AnsibleModule, directory: Path) -> None:
         """Only look, when the module is in check mode."""
         self.module, self.directory, self.dry = module, directory, bool(module.check_mode)
+        self.secrets: dict[str, str] = module.params["secrets"]
         self.gone: list[Path] = []  # in check mode, what an earlier entry would have removed
         self.diff: list[dict[str, str]] = []
 
@@ -158,12 +162,13 @@ class Placer:
         return True
 
     def _file(self, path: Path, wanted: dict[str, Any]) -> bool:
-        content = (wanted["content"] or wanted["secret"] or "").encode()
+        secret = self.secrets.get(wanted["name"])
+        content = str(wanted["content"] if secret is None else secret).encode()
         stands = self._stands(path) and path.is_file() and not path.is_symlink()
         before = path.read_bytes() if stands else b""
         if stands and before == content:
             return False
-        if wanted["secret"] is None:
+        if secret is None:
             texts = {"before": before.decode(errors="replace"), "after": content.decode()}
             self.diff.append({**texts, "before_header": str(path), "after_header": str(path)})
         if not self.dry:
@@ -206,12 +211,12 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "state": {"type": "str", "choices": ["file", "directory", "link"], "default": "file"},
-                    "secret": {"type": "str", "no_log": True},
                     **texts,
                 },
-                "required_if": [("state", "file", ["content", "secret"], True), ("state", "link", ["target"])],
-                "mutually_exclusive": [("content", "secret")],
+                "required_if": [("state", "link", ["target"])],
             },
+            # not beside `content`: of several lines within a list Ansible would write it into the host's log
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,
     )
@@ -221,6 +226,9 @@ def main() -> None:
     names = [*params["absent"], *(wanted["name"] for wanted in params["files"])]
     if not all(name.strip() for name in names):
         module.fail_json(msg=f"a name for {params['directory']} is empty, which would mean the whole directory.")
+    for wanted in params["files"]:
+        if wanted["state"] == "file" and (wanted["content"] is None) == (wanted["name"] not in params["secrets"]):
+            module.fail_json(msg=f"{wanted['name']} needs content or an entry in secrets, and not both.")
     try:
         for name in params["absent"]:
             changed += placer.take_away(name)

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.asgiway.django.plugins.modules import files
 
 RunModule = Callable[..., dict[str, Any]]
 
 WANTED = [
     {"name": "src", "state": "directory", "mode": "0750"},
-    {"name": "env", "secret": "KEY=hunter2-and-more\n", "mode": "0600"},
+    {"name": "env", "mode": "0600"},
     {"name": "http/1.sock", "state": "link", "target": "/run/shop/asgi-1.sock"},
 ]
+
+SECRETS = {"env": "URL=redis://shop:hunter2-and-more@host\nKEY=hunter2-and-more\n"}
 
 
 def names(result: dict[str, Any], root: Path) -> list[str]:
@@ -25,7 +28,7 @@ def names(result: dict[str, Any], root: Path) -> list[str]:
 
 def test_all_of_it_is_made_and_a_second_call_touches_nothing(run_module: RunModule, tmp_path: Path) -> None:
     root = tmp_path / "release"
-    result = run_module(files.main, directory=str(root), files=WANTED)
+    result = run_module(files.main, directory=str(root), files=WANTED, secrets=SECRETS)
     assert (result["changed"], names(result, root)) == (True, ["src", "env", "http/1.sock"])
     assert [oct((root / name).stat().st_mode & 0o777) for name in ("", "src", "env", "http")] == [
         "0o755",
@@ -33,20 +36,20 @@ def test_all_of_it_is_made_and_a_second_call_touches_nothing(run_module: RunModu
         "0o600",
         "0o755",
     ]
-    assert (root / "env").read_text() == "KEY=hunter2-and-more\n"
+    assert (root / "env").read_text() == SECRETS["env"]
     assert str((root / "http/1.sock").readlink()) == "/run/shop/asgi-1.sock"
     written = (root / "env").stat().st_mtime_ns
-    result = run_module(files.main, directory=str(root), files=WANTED)
+    result = run_module(files.main, directory=str(root), files=WANTED, secrets=SECRETS)
     assert (result["changed"], result["paths"], (root / "env").stat().st_mtime_ns) == (False, [], written)
     assert sorted(path.name for path in root.iterdir()) == ["env", "http", "src"]
 
 
 def test_what_differs_is_named_and_put_right(run_module: RunModule, tmp_path: Path) -> None:
-    run_module(files.main, directory=str(tmp_path), files=WANTED)
+    run_module(files.main, directory=str(tmp_path), files=WANTED, secrets=SECRETS)
     (tmp_path / "env").chmod(0o644)
     (tmp_path / "http/1.sock").unlink()
     (tmp_path / "http/1.sock").symlink_to("/elsewhere")
-    result = run_module(files.main, directory=str(tmp_path), files=WANTED)
+    result = run_module(files.main, directory=str(tmp_path), files=WANTED, secrets=SECRETS)
     assert names(result, tmp_path) == ["env", "http/1.sock"]
     assert (tmp_path / "env").stat().st_mode & 0o777 == 0o600
     assert str((tmp_path / "http/1.sock").readlink()) == "/run/shop/asgi-1.sock"
@@ -65,7 +68,7 @@ def test_a_secret_is_readable_by_its_owner_alone_from_its_first_moment(
     monkeypatch.setattr(Path, "replace", look)
     before = os.umask(0)
     try:
-        run_module(files.main, directory=str(tmp_path), files=[WANTED[1]])
+        run_module(files.main, directory=str(tmp_path), files=[WANTED[1]], secrets=SECRETS)
     finally:
         os.umask(before)
     assert seen == [0o600]
@@ -79,7 +82,7 @@ def test_no_link_is_followed(run_module: RunModule, tmp_path: Path) -> None:
     root.mkdir()
     (root / "env").symlink_to(outside / "kept")
     (root / "old").symlink_to(outside)
-    run_module(files.main, directory=str(root), absent=["old"], files=[WANTED[1]])
+    run_module(files.main, directory=str(root), absent=["old"], files=[WANTED[1]], secrets=SECRETS)
     assert (outside / "kept").read_text() == "kept"
     assert [path.name for path in root.iterdir()] == ["env"]
     assert not (root / "env").is_symlink()
@@ -91,7 +94,11 @@ def test_what_is_to_go_goes_first_with_all_that_a_pattern_names(run_module: RunM
     (tmp_path / "src").mkdir()
     (tmp_path / "src/module.py").write_text("")
     result = run_module(
-        files.main, directory=str(tmp_path), absent=["shop-1-*@.service", "env", "src", "missing"], files=WANTED[:2]
+        files.main,
+        directory=str(tmp_path),
+        absent=["shop-1-*@.service", "env", "src", "missing"],
+        files=WANTED[:2],
+        secrets=SECRETS,
     )
     assert names(result, tmp_path) == ["shop-1-asgi@.service", "shop-1-wsgi@.service", "env", "src", "src", "env"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["env", "shop-2-wsgi@.service", "src"]
@@ -108,7 +115,7 @@ def test_an_empty_name_does_not_remove_the_directory(run_module: RunModule, tmp_
 
 def test_check_mode_tells_and_does_nothing(run_module: RunModule, tmp_path: Path) -> None:
     (tmp_path / "env").write_text("old")
-    result = run_module(files.main, _check=True, directory=str(tmp_path), absent=["env"], files=WANTED)
+    result = run_module(files.main, _check=True, directory=str(tmp_path), absent=["env"], files=WANTED, secrets=SECRETS)
     assert (result["changed"], names(result, tmp_path)) == (True, ["env", "src", "env", "http/1.sock"])
     assert [path.name for path in tmp_path.iterdir()] == ["env"]
     assert (tmp_path / "env").read_text() == "old"
@@ -116,7 +123,7 @@ def test_check_mode_tells_and_does_nothing(run_module: RunModule, tmp_path: Path
 
 def test_a_failure_is_a_sentence_that_shows_no_content(run_module: RunModule, tmp_path: Path) -> None:
     (tmp_path / "http").write_text("in the way")
-    result = run_module(files.main, directory=str(tmp_path), files=WANTED)
+    result = run_module(files.main, directory=str(tmp_path), files=WANTED, secrets=SECRETS)
     assert result["failed"] is True
     assert str(tmp_path / "http") in result["msg"]
     assert "hunter2" not in str(result)
@@ -127,8 +134,32 @@ def test_a_diff_shows_files_and_no_secret(run_module: RunModule, tmp_path: Path,
     (tmp_path / "unit").write_text("old\n")
     (tmp_path / "env").write_text("KEY=before\n")
     wanted = [{"name": "unit", "content": "new\n"}, WANTED[1]]
-    result = run_module(files.main, _check=check, _diff=True, directory=str(tmp_path), files=wanted)
+    result = run_module(files.main, _check=check, _diff=True, directory=str(tmp_path), files=wanted, secrets=SECRETS)
     path = str(tmp_path / "unit")
     assert result["diff"] == [{"before": "old\n", "after": "new\n", "before_header": path, "after_header": path}]
     assert "KEY=" not in str(result)
-    assert "diff" not in run_module(files.main, directory=str(tmp_path), files=wanted)
+    assert "diff" not in run_module(files.main, directory=str(tmp_path), files=wanted, secrets=SECRETS)
+
+
+def test_no_secret_is_written_into_the_hosts_log(
+    run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret of several lines, within a list of files, was: Ansible looks for its own text in that of the list."""
+    logged: list[str] = []
+    monkeypatch.setattr(
+        AnsibleModule, "log", lambda _self, message, log_args=None: logged.append(f"{message}{log_args}")
+    )
+    run_module(files.main, directory=str(tmp_path), files=WANTED, secrets=SECRETS)
+    assert "'name': 'env'" in "".join(logged)
+    assert "hunter2" not in "".join(logged)
+
+
+@pytest.mark.parametrize(("content", "secrets"), [(None, {}), ("KEY=shown", SECRETS)])
+def test_a_file_has_one_content(
+    run_module: RunModule, tmp_path: Path, content: str | None, secrets: dict[str, str]
+) -> None:
+    result = run_module(
+        files.main, directory=str(tmp_path), files=[{"name": "env", "content": content}], secrets=secrets
+    )
+    assert result["msg"] == "env needs content or an entry in secrets, and not both."
+    assert list(tmp_path.iterdir()) == []

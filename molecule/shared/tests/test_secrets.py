@@ -10,6 +10,8 @@ import pytest
 
 from .conftest import Site
 
+# app_env of the Debian 12 scenario has it; elsewhere there is nothing to find
+PLANTED = {"app_env": "planted-in-app-env-5d41402abc4b"}
 SCAN = Path(__file__).parents[3] / "tests/secrets/scan.py"
 
 
@@ -24,7 +26,8 @@ def leak(host: Any, site: Site) -> Iterator[str]:
 
 def scan(host: Any, site: Site) -> list[str]:
     """Return where secrets are, and how many were looked for."""
-    return list(host.check_output("python3 -c %s %s", SCAN.read_text(), site.name).splitlines())
+    script = f"PLANTED = {PLANTED!r}\n" + SCAN.read_text().replace("from __future__ import annotations\n", "")
+    return list(host.check_output("python3 -c %s %s", script, site.name).splitlines())
 
 
 def test_no_secret_lies_about(host: Any, site: Site) -> None:

@@ -11,7 +11,8 @@ as the kernel counts it, and hardly knows noise. It ends with 1 when a ratio is 
 
 The others are the configuration in Channels' documentation (supervisor's TCP socket and a proxy without keep-alive),
 and the command in cookiecutter-django's compose file (gunicorn with uvicorn's worker, whitenoise), with as many
-processes as the kit has. `--plant` lets the kit's wrapper wait a tenth of a second in each request under WSGI, which must be found.
+processes as the kit has. `--plant` lets the kit's wrapper wait a tenth of a second in each request under WSGI, which
+must be found.
 """
 
 from __future__ import annotations

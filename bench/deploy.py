@@ -41,7 +41,7 @@ class Run:
     """One run of a playbook.
 
     Attributes:
-        seconds: on the clock.
+        seconds: on the clock; cpu: of the controller's processes.
         tasks: that ran, on the host with the most of them; changed and skipped: on the same host.
     """
 
@@ -49,9 +49,10 @@ class Run:
     tasks: int
     changed: int
     skipped: int
+    cpu: float = 0.0
 
 
-def read(output: str, seconds: float) -> Run:
+def read(output: str, seconds: float, cpu: float = 0.0) -> Run:
     """Read the recap of a run.
 
     Raises:
@@ -61,7 +62,7 @@ def read(output: str, seconds: float) -> Run:
     if not found or any(failed for _, _, failed, _ in found):
         raise ValueError(output[-3000:])
     tasks, changed, _, skipped = max(found)
-    return Run(seconds, tasks, changed, skipped)
+    return Run(seconds, tasks, changed, skipped, cpu)
 
 
 def misses(rounds: dict[str, list[Run]]) -> list[str]:
@@ -130,7 +131,7 @@ class Bench:
     def run(self, playbook: Path, *words: str) -> Run:
         """Run a playbook to its end, and tell what it took."""
         argv = [*self.command, str(playbook), *words]
-        start = time.monotonic()
+        start, used = time.monotonic(), os.times()
         done = subprocess.run(
             argv,
             cwd=ROOT,
@@ -141,16 +142,17 @@ class Bench:
             timeout=1800,
             check=False,
         )
-        seconds = time.monotonic() - start
+        seconds, after = time.monotonic() - start, os.times()
         if done.returncode:
             raise ValueError(f"{' '.join(argv)} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
-        return read(done.stdout, seconds)
+        cpu = sum(after[2:4]) - sum(used[2:4])
+        return read(done.stdout, seconds, cpu)
 
-    def release(self, change: bool) -> Run:
+    def release(self, change: bool, *words: str) -> Run:
         """Deploy the copy, after a change of its code when one is wanted."""
         if change:
             (self.copy / "bench_of_deploys.py").write_text(f"NUMBER = {time.time_ns()}\n")
-        return self.run(self.deploy, *self.words, "-e", f"app_path={self.copy}")
+        return self.run(self.deploy, *self.words, "-e", f"app_path={self.copy}", *words)
 
 
 def main() -> int:

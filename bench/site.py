@@ -17,8 +17,6 @@ must be found.
 
 from __future__ import annotations
 
-import re
-import shlex
 import statistics
 import sys
 import tempfile
@@ -28,12 +26,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from site_load import KIT, LITTLE, PAGE, Asked, Target, ask, spread
 from throwaway import PLACE, Host, copy_of_sample, options_of, packages_of, say
 
-CONNECTIONS = 64
-# a template and two queries; a view that does next to nothing; one that waits; an asynchronous one; a file
-PAGE, LITTLE, WAITING = "/balance/", "/whoami/", "/slow/?seconds=0.05"
-ASYNC, STATIC = "/events/soon/", "/static/live/live.css"
+# one that waits; an asynchronous one; a file
+WAITING, ASYNC, STATIC = "/slow/?seconds=0.05", "/events/soon/", "/static/live/live.css"
 # of ten requests seven are for pages of synchronous views, two for a static file, one for an asynchronous view
 MIXED = (PAGE, PAGE, PAGE, STATIC, PAGE, ASYNC, PAGE, STATIC, PAGE, PAGE)
 ASYNC_VIEW = """
@@ -76,28 +73,6 @@ STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "whitenoise.storage.Compresse
 
 
 @dataclass(frozen=True)
-class Target:
-    """Who is asked: a base address, and a Unix socket where it is not a TCP port."""
-
-    name: str
-    base: str
-    socket: str = ""
-
-
-# where the kernel counts the CPU time of the site's processes, of nginx, and of the server beside
-GROUPS = ("asgiway.slice/asgiway-sample.slice", "system.slice/nginx.service", "system.slice/asgiway-bench.service")
-KIT = Target("the kit", "http://127.0.0.1:8080")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What one turn has shown."""
-
-    rate: float  # requests a second
-    cpu: float  # seconds for one, of nginx and of the app's processes together
-
-
-@dataclass(frozen=True)
 class Row:
     """One comparison, round by round: the kit, and what is beside it."""
 
@@ -118,27 +93,6 @@ class Row:
         ratio = spread([one.rate / two.rate for one, two in self.pairs])
         cpu = spread([one.cpu / two.cpu for one, two in self.pairs])
         return f"| {self.what} | {self.other} | {rates[0]:.0f} | {rates[1]:.0f} | {ratio} | {bound} | {cpu} |"
-
-
-def spread(ratios: Sequence[float]) -> str:
-    """Return the median of the rounds, with the lowest and the highest."""
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-
-
-def ask(host: Host, target: Target, paths: Sequence[str], seconds: int) -> Asked:
-    """Return what a load of some seconds has shown; an answer that is no success ends the benchmark."""
-    socket = f"--base-uri=unix:{target.socket}" if target.socket else ""
-    addresses = " ".join(shlex.quote(target.base + path) for path in paths)
-    load = f"h2load --h1 -t1 -c{CONNECTIONS} -D{seconds} {socket} {addresses}"
-    used = "cat " + " ".join(f"/sys/fs/cgroup/{path}/cpu.stat" for path in GROUPS) + " 2>/dev/null | grep usage_usec"
-    text = host.run(f"{used}; {load}; {used}", limit=seconds + 60)
-    answers = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
-    rate = re.search(r"finished in .*?, ([\d.]+) req/s", text)
-    if not answers or not rate or answers[1] == "0" or answers.group(2, 3, 4) != ("0", "0", "0"):
-        sys.exit(f"{load}\n{text}")
-    times = [int(number) for number in re.findall(r"usage_usec (\d+)", text)]
-    cpu = sum(times[len(times) // 2 :]) - sum(times[: len(times) // 2])
-    return Asked(float(rate[1]), cpu / 1e6 / int(answers[1]))
 
 
 class Bench:
@@ -205,6 +159,10 @@ def measure(bench: Bench, plant: bool) -> None:
     """Make all comparisons."""
     bench.deploy("uvicorn", 1)
     bench.compare("uvicorn, a page", KIT, bench.engine(), [PAGE], 0.90)
+    command = "uvicorn config.asgi:application --host 127.0.0.1 --port 18000 --no-access-log"
+    with bench.other("Channels' documentation", command, True) as other:
+        bench.compare("uvicorn, a page", KIT, other, [PAGE])
+        bench.compare("uvicorn, who am I", KIT, other, [LITTLE])
     bench.deploy("daphne", 1)
     bench.compare("daphne, a page", KIT, bench.engine(), [PAGE], 0.90)
     command = "daphne -b 127.0.0.1 -p 18000 --access-log /dev/null config.asgi:application"

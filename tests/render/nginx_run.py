@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import tools
 
@@ -37,6 +40,15 @@ def complaints(site: str, main: str, scratch: Path) -> list[str]:
     done = subprocess.run([*_command(site, main, scratch), "-t"], capture_output=True, text=True)
     said = [line for line in done.stderr.splitlines() if "[" in line and "[notice]" not in line]
     return said or ([done.stderr] if done.returncode else [])
+
+
+def findings(site: str, main: str, scratch: Path) -> list[dict[str, Any]]:
+    """Return what gixy finds in a site above "low"."""
+    file = _command(site, main, scratch)[-1]
+    gixy = [Path(sys.executable).with_name("gixy"), "--format", "json", file]
+    done = subprocess.run(gixy, capture_output=True, text=True)
+    assert done.stdout.startswith("["), done.stderr
+    return [entry for entry in json.loads(done.stdout) if entry["severity"] in ("MEDIUM", "HIGH")]
 
 
 @contextmanager

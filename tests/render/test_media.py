@@ -165,6 +165,11 @@ def test_brotli_takes_a_word(sites: tuple[Path, dict[str, rendering.Rendered], i
     assert static.value("gzip_static") == "on"
 
 
+def test_gixy_finds_nothing_above_low(sites: tuple[Path, dict[str, rendering.Rendered], int], tmp_path: Path) -> None:
+    files = sites[1]["with"].files
+    assert nginx_run.findings(files["nginx/site.conf.j2"], files["nginx/main.conf.j2"], tmp_path) == []
+
+
 def test_without_the_word_nginx_shows_none(sites: tuple[Path, dict[str, rendering.Rendered], int]) -> None:
     site = nginx_conf.parse(sites[1]["without"].files["nginx/site.conf.j2"])
     (server,) = site.all("server")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nginx_conf
+import nginx_run
 import pytest
-import tools
 from nginx_conf import Directive
 from rendering import WORDS, Rendered
 
-PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 # what a client could otherwise make the app believe
 FORWARDED = {
     "X-Forwarded-For": "$remote_addr",
@@ -62,18 +58,10 @@ def blessed() -> set[str]:
     return set()
 
 
-def write_all(rendered: Rendered, place: Path) -> Path:
-    """Write a whole configuration as Debian's would include these files, and return its path."""
-    (place / "site.conf").write_text(
-        rendered.files["nginx/unknown_host.conf.j2"] + rendered.files["nginx/site.conf.j2"]
-    )
-    (place / "main.conf").write_text(rendered.files["nginx/main.conf.j2"])
-    places = "".join(f"{name}_temp_path {place}/{name};\n" for name in PATHS)
-    (place / "nginx.conf").write_text(
-        f"pid {place}/pid;\nerror_log stderr;\ninclude {place}/main.conf;\nevents {{}}\n"
-        f"http {{\n{places}include {place}/site.conf;\n}}\n"
-    )
-    return place / "nginx.conf"
+def files_of(rendered: Rendered) -> tuple[str, str]:
+    """Return the sites as Debian's nginx would include them, and what is for all of it."""
+    files = rendered.files
+    return files["nginx/unknown_host.conf.j2"] + files["nginx/site.conf.j2"], files["nginx/main.conf.j2"]
 
 
 def is_new(rendered: Rendered, accepted: set[str]) -> bool:
@@ -87,26 +75,13 @@ def is_new(rendered: Rendered, accepted: set[str]) -> bool:
 def test_nginx_accepts_the_site(rendered: Rendered, tmp_path: Path, accepted: set[str]) -> None:
     if not is_new(rendered, accepted):
         return
-    done = subprocess.run(
-        [tools.nginx(), "-t", "-e", "stderr", "-p", tmp_path, "-c", write_all(rendered, tmp_path)],
-        capture_output=True,
-        text=True,
-    )
-    said = [line for line in done.stderr.splitlines() if "[" in line and "[notice]" not in line]
-    assert done.returncode == 0, done.stderr
-    assert said == [], "nginx warns"
+    assert nginx_run.complaints(*files_of(rendered), tmp_path) == []
 
 
 def test_gixy_finds_nothing_above_low(rendered: Rendered, tmp_path: Path, blessed: set[str]) -> None:
     if not is_new(rendered, blessed):
         return
-    done = subprocess.run(
-        [Path(sys.executable).with_name("gixy"), "--format", "json", write_all(rendered, tmp_path)],
-        capture_output=True,
-        text=True,
-    )
-    findings = json.loads(done.stdout)
-    assert [entry for entry in findings if entry["severity"] in ("MEDIUM", "HIGH")] == [], done.stderr
+    assert nginx_run.findings(*files_of(rendered), tmp_path) == []
 
 
 def test_host_reaches_the_app_from_every_location_that_passes_requests_on(rendered: Rendered) -> None:

@@ -148,10 +148,11 @@ def ask(port: int, path: str, body: str = "", **headers: str) -> str:
         return answer.read().decode() if answer.status == 200 else str(answer.status)
 
 
-def test_nginx_takes_every_site(sites: dict[str, Rendered], tmp_path: Path) -> None:
+def test_nginx_takes_every_site_and_gixy_finds_nothing(sites: dict[str, Rendered], tmp_path: Path) -> None:
     for rendered in sites.values():
-        main = rendered.files["nginx/main.conf.j2"]
-        assert nginx_run.complaints(rendered.files["nginx/site.conf.j2"], main, tmp_path) == []
+        files = rendered.files["nginx/site.conf.j2"], rendered.files["nginx/main.conf.j2"], tmp_path
+        assert nginx_run.complaints(*files) == []
+        assert nginx_run.findings(*files) == []
 
 
 @pytest.mark.parametrize(

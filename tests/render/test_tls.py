@@ -336,6 +336,22 @@ def test_this_nginx_accepts_the_site(cases: dict[tuple[str, str], Case], kind: s
     assert nginx_run.complaints(case.all, case.rendered.files["nginx/main.conf.j2"], tmp_path) == []
 
 
+# HSTS is the user's decision, as there is no way back from it; browsers take none from an address (RFC 6797, 8.1.1)
+WITHOUT_HSTS = {"selfsigned": NAMES, "address": ("", *NAMES), "acme": NAMES, "http3": ("",)}
+
+
+@pytest.mark.parametrize("kind", [*SITES, "http3"])
+@pytest.mark.parametrize("nginx", ["old", "new"])
+def test_gixy_finds_nothing_above_low_but_hsts_where_it_is_not_wanted(
+    cases: dict[tuple[str, str], Case], kind: str, nginx: str, tmp_path: Path
+) -> None:
+    case = cases[kind, nginx]
+    found = nginx_run.findings(case.all, case.rendered.files["nginx/main.conf.j2"], tmp_path)
+    assert {one["plugin"] for one in found} <= {"hsts_header"}, found
+    blocks = [names for one in found for names in re.findall("server_name (.*);", one["config"])]
+    assert {name for names in blocks for name in names.split(" ")} - {ADDRESS} == set(WITHOUT_HSTS.get(kind, ()))
+
+
 def test_the_app_learns_of_https(served: Case) -> None:
     host = f"{NAMES[1]}:{served.https}"
     answer = ask(served, NAMES[1], host)

@@ -44,9 +44,9 @@ def complaints(site: str, main: str, scratch: Path) -> list[str]:
 
 def findings(site: str, main: str, scratch: Path) -> list[dict[str, Any]]:
     """Return what gixy finds in a site above "low"."""
-    file = _command(site, main, scratch)[-1]
-    gixy = [Path(sys.executable).with_name("gixy"), "--format", "json", file]
-    done = subprocess.run(gixy, capture_output=True, text=True)
+    *_, file = _command(site, main, scratch)
+    gixy = Path(sys.executable).with_name("gixy")
+    done = subprocess.run([gixy, "--format", "json", file], capture_output=True, text=True)
     assert done.stdout.startswith("["), done.stderr
     return [entry for entry in json.loads(done.stdout) if entry["severity"] in ("MEDIUM", "HIGH")]
 

@@ -102,7 +102,7 @@ def served(sites: tuple[Path, dict[str, rendering.Rendered], int], tmp_path: Pat
     server = socketserver.ThreadingUnixStreamServer(str(live / "socket"), App)
     for slot in range(1, 25):
         (live / f"http/{slot}.sock").symlink_to(live / "socket")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
     files = rendered["with"].files
     with nginx_run.running(files["nginx/site.conf.j2"], files["nginx/main.conf.j2"], tmp_path, [port]):
         yield Served(port, media)

@@ -106,7 +106,7 @@ def site(
     server = socketserver.ThreadingUnixStreamServer(str(scratch / "live/socket"), App)
     for offer, slot in itertools.product(("http", "async"), range(1, 25)):
         (scratch / f"live/{offer}/{slot}.sock").symlink_to(scratch / "live/socket")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
     files = texts["with"].files
     room = tmp_path_factory.mktemp("nginx")
     with nginx_run.running(files["nginx/site.conf.j2"], files["nginx/main.conf.j2"], room, [port]):

@@ -52,7 +52,7 @@ def main() -> int:
         ),
         "the project's environment": (
             f"PATH={PLACE}/tools/bin:$PATH; uv venv -q --python /usr/bin/python3 {PLACE}/venv; cat >{PLACE}/venv.txt; "
-            f"uv pip install -q --compile-bytecode --python {PLACE}/venv/bin/python -r {PLACE}/venv.txt",
+            f"uv pip install -q --system-certs --compile-bytecode --python {PLACE}/venv/bin/python -r {PLACE}/venv.txt",
             project,
         ),
     }

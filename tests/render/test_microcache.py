@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import nginx_conf
 import nginx_run
 import pytest
 import rendering
@@ -178,5 +177,3 @@ def test_without_the_word_nothing_is_kept(sites: tuple[Path, dict[str, rendering
     text = sites[1]["without"].files["nginx/site.conf.j2"]
     assert "proxy_cache" not in text
     assert "upstream_cache_status" not in text
-    (server,) = nginx_conf.parse(text).all("server")
-    assert server.value("request_pool_size") == "1k"

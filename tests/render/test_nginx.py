@@ -84,6 +84,11 @@ def test_gixy_finds_nothing_above_low(rendered: Rendered, tmp_path: Path, blesse
     assert nginx_run.findings(*files_of(rendered), tmp_path) == []
 
 
+def test_the_ports_default_server_takes_memory_in_steps_as_small_as_the_sites(rendered: Rendered) -> None:
+    servers = nginx_conf.parse(files_of(rendered)[0]).all("server")
+    assert [server.value("request_pool_size") for server in servers] == ["1k", "1k"]
+
+
 def test_host_reaches_the_app_from_every_location_that_passes_requests_on(rendered: Rendered) -> None:
     for location in proxies(parsed(rendered)):
         assert location.headers().get("Host") == "$shop_host", location.words

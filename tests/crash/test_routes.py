@@ -37,8 +37,8 @@ def answers(url: str) -> list[str]:
 @pytest.mark.parametrize(
     "boundary",
     [
-        "release : Give the sockets the names that nginx knows#1",
-        "app_server : Start the release's units, now and at boot#1",
+        "release : Lay the routes out where nginx looks for them#1",
+        "app_server : Start the release's processes, now and at boot#1",
         "release : Point live at the release#1",
     ],
 )

@@ -79,9 +79,13 @@ def _open(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
+    """Return ports that nobody listens on; none with 443 in it, as gixy takes each of those for one of TLS."""
+    sockets, ports = [], []
+    while len(ports) < count:
+        sockets.append(socket.create_server(("127.0.0.1", 0)))
+        port = int(sockets[-1].getsockname()[1])
+        if "443" not in str(port):
+            ports.append(port)
     for one in sockets:
         one.close()
     return ports

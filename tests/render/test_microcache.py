@@ -77,6 +77,12 @@ class Site:
         return self.ask(path, **headers) == self.ask(path, **headers)
 
 
+def files_of(rendered: rendering.Rendered, scratch: Path) -> tuple[str, str]:
+    """Return the site, which keeps its pages in a scratch directory, and what is for the whole of nginx."""
+    site = rendered.files["nginx/site.conf.j2"].replace("/var/cache/nginx-shop", str(scratch / "pages"))
+    return site, rendered.files["nginx/main.conf.j2"]
+
+
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, rendering.Rendered], int]:
     """The site with pages that are kept and without, in one run of Ansible."""
@@ -89,7 +95,6 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ren
         **dict.fromkeys(("host_root", "release_root", "app_server_root"), str(scratch)),
         "nginx_live_dir": str(scratch / "live"),
         "nginx_static_root": str(scratch / "static"),
-        "nginx_microcache_dir": str(scratch / "pages"),
     }
     kinds = {"with": {**words, "microcache_seconds": KEPT_SECONDS}, "without": words}
     return scratch, rendering.render_sites(scratch, kinds), port
@@ -106,9 +111,8 @@ def site(
     for offer, slot in itertools.product(("http", "async"), range(1, 25)):
         (scratch / f"live/{offer}/{slot}.sock").symlink_to(scratch / "live/socket")
     threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-    files = texts["with"].files
     room = tmp_path_factory.mktemp("nginx")
-    with nginx_run.running(files["nginx/site.conf.j2"], files["nginx/main.conf.j2"], room, [port]):
+    with nginx_run.running(*files_of(texts["with"], room), room, [port]):
         yield Site(port)
     server.shutdown()
     server.server_close()
@@ -165,8 +169,7 @@ def test_nothing_is_kept_for_longer(site: Site, path: str) -> None:
 
 
 def test_gixy_finds_nothing_above_low(sites: tuple[Path, dict[str, rendering.Rendered], int], tmp_path: Path) -> None:
-    files = sites[1]["with"].files
-    assert nginx_run.findings(files["nginx/site.conf.j2"], files["nginx/main.conf.j2"], tmp_path) == []
+    assert nginx_run.findings(*files_of(sites[1]["with"], tmp_path), tmp_path) == []
 
 
 def test_the_log_tells_what_was_kept(sites: tuple[Path, dict[str, rendering.Rendered], int]) -> None:

@@ -80,7 +80,8 @@ def _open(port: int) -> bool:
 
 def free_ports(count: int) -> list[int]:
     """Return ports that nobody listens on; none with 443 in it, as gixy takes each of those for one of TLS."""
-    sockets, ports = [], []
+    sockets: list[socket.socket] = []
+    ports: list[int] = []
     while len(ports) < count:
         sockets.append(socket.create_server(("127.0.0.1", 0)))
         port = int(sockets[-1].getsockname()[1])

@@ -19,7 +19,7 @@ from throwaway import Host, options_of, say
 
 MOST = 2.5
 PLACE = "/opt/asgiway-bench-first"
-# the kit's own, which has uv, is made by pip; those of releases by uv
+# where the kit has its own uv
 TOOLS = "/opt/asgiway/bin"
 
 

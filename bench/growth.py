@@ -33,11 +33,6 @@ def hosts_of(inventories: list[str]) -> list[str]:
     return list(json.loads(done.stdout)["_meta"]["hostvars"])
 
 
-def middle(runs: list[Run], attribute: str) -> float:
-    """Return the median of a figure."""
-    return statistics.median(getattr(run, attribute) for run in runs)
-
-
 def plot(kind: str, sizes: list[int], seconds: list[float], each: list[float]) -> str:
     """Return a plot of seconds, and one of the CPU seconds for a host."""
     return "\n".join(
@@ -78,8 +73,8 @@ def main() -> int:
     sys.stdout.write("| run | hosts | seconds | CPU seconds for each host |\n| --- | --- | --- | --- |\n")
     plots = []
     for kind, sizes in found.items():
-        each = [middle(runs, "cpu") / size for size, runs in sizes.items()]
-        seconds = [middle(runs, "seconds") for runs in sizes.values()]
+        each = [statistics.median(run.cpu for run in runs) / size for size, runs in sizes.items()]
+        seconds = [statistics.median(run.seconds for run in runs) for runs in sizes.values()]
         for size, clock, cpu in zip(sizes, seconds, each, strict=True):
             sys.stdout.write(f"| {kind} | {size} | {clock:.1f} | {cpu:.1f} |\n")
         plots.append(plot(kind, list(sizes), seconds, each))

@@ -36,7 +36,6 @@ class Setting:
     options: Sequence[str] = ()
 
 
-KEPT_OPEN = "connections to the app kept open"
 NGINX = (
     Setting("access log in blocks of 64 KiB", "s/ buffer=64k flush=5s//", LITTLE),
     Setting("request_pool_size 1k", "/request_pool_size/d", LITTLE),
@@ -115,7 +114,7 @@ class Bench:
 
 def measure(bench: Bench) -> None:
     """Make all comparisons."""
-    keepalive = Setting(KEPT_OPEN, "/^upstream/,/^}/{/keepalive/d}", LITTLE)
+    keepalive = Setting("connections to the app kept open", "/^upstream/,/^}/{/keepalive/d}", LITTLE)
     release = bench.deploy(server="uvicorn", workers=2)
     bench.without(keepalive, "uvicorn")
     uvicorn = "uvicorn config.asgi:application --host 127.0.0.1 --port 18000 --workers 2 --no-access-log"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +19,13 @@ import tools
 
 PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 START_SECONDS = 10
+SLOTS = 24  # names of sockets that nginx knows of each kind
+
+
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """A project behind nginx."""
+
+    daemon_threads = True
 
 
 def version() -> str:
@@ -76,6 +86,37 @@ def _open(port: int) -> bool:
         time.sleep(0.05)  # refused at once: ask again, not a thousand times
         return False
     return True
+
+
+@contextmanager
+def answering(path: Path, handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[None]:
+    """Have a project answer on a Unix socket until the end of the block."""
+    with UnixServer(str(path), handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+
+@contextmanager
+def live(place: Path, handler: type[http.server.BaseHTTPRequestHandler], *offers: str) -> Iterator[None]:
+    """Have a project answer under every name that nginx knows, until the end of the block; see `below`."""
+    for offer in offers:
+        (place / "live" / offer).mkdir(parents=True)
+        for slot in range(1, SLOTS + 1):
+            (place / f"live/{offer}/{slot}.sock").symlink_to(place / "live/socket")
+    with answering(place / "live/socket", handler):
+        yield
+
+
+def below(place: Path) -> dict[str, str]:
+    """Return the variables for a site whose files and sockets are below a directory."""
+    return {
+        **dict.fromkeys(("host_root", "release_root", "app_server_root"), str(place)),
+        "nginx_live_dir": str(place / "live"),
+        "nginx_static_root": str(place / "static"),
+    }
 
 
 def free_ports(count: int) -> list[int]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import http.server
-import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -78,9 +76,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ren
         "http_port": port,
         "requests_per_second": 0,
         "app_media_url": "/up/loads/",
-        **dict.fromkeys(("host_root", "release_root", "app_server_root"), str(scratch)),
-        "nginx_live_dir": str(scratch / "live"),
-        "nginx_static_root": str(scratch / "static"),
+        **nginx_run.below(scratch),
     }
     return (
         scratch,
@@ -89,25 +85,19 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ren
     )
 
 
-@pytest.fixture
-def served(sites: tuple[Path, dict[str, rendering.Rendered], int], tmp_path: Path) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def served(
+    sites: tuple[Path, dict[str, rendering.Rendered], int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     scratch, rendered, port = sites
-    media, live = scratch / "media", scratch / "live"
+    media, room = scratch / "media", tmp_path_factory.mktemp("nginx")
     for name in FILES:
         (media / name).parent.mkdir(parents=True, exist_ok=True)
         (media / name).write_text(PAGE)
-    (live / "http").mkdir(parents=True, exist_ok=True)
-    for stale in (live / "socket", *(live / "http").iterdir()):
-        stale.unlink(missing_ok=True)
-    server = socketserver.ThreadingUnixStreamServer(str(live / "socket"), App)
-    for slot in range(1, 25):
-        (live / f"http/{slot}.sock").symlink_to(live / "socket")
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
     files = rendered["with"].files
-    with nginx_run.running(files["nginx/site.conf.j2"], files["nginx/main.conf.j2"], tmp_path, [port]):
+    site = files["nginx/site.conf.j2"], files["nginx/main.conf.j2"]
+    with nginx_run.live(scratch, App, "http"), nginx_run.running(*site, room, [port]):
         yield Served(port, media)
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import http.server
 import itertools
-import socketserver
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -92,9 +90,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ren
         "http_port": port,
         "requests_per_second": 0,
         "app_health_path": "/healthz?short",
-        **dict.fromkeys(("host_root", "release_root", "app_server_root"), str(scratch)),
-        "nginx_live_dir": str(scratch / "live"),
-        "nginx_static_root": str(scratch / "static"),
+        **nginx_run.below(scratch),
     }
     kinds = {"with": {**words, "microcache_seconds": KEPT_SECONDS}, "without": words}
     return scratch, rendering.render_sites(scratch, kinds), port
@@ -105,17 +101,10 @@ def site(
     sites: tuple[Path, dict[str, rendering.Rendered], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     scratch, texts, port = sites
-    for offer in ("http", "async"):
-        (scratch / "live" / offer).mkdir(parents=True)
-    server = socketserver.ThreadingUnixStreamServer(str(scratch / "live/socket"), App)
-    for offer, slot in itertools.product(("http", "async"), range(1, 25)):
-        (scratch / f"live/{offer}/{slot}.sock").symlink_to(scratch / "live/socket")
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
     room = tmp_path_factory.mktemp("nginx")
-    with nginx_run.running(*files_of(texts["with"], room), room, [port]):
+    site = files_of(texts["with"], room)
+    with nginx_run.live(scratch, App, "http", "async"), nginx_run.running(*site, room, [port]):
         yield Site(port)
-    server.shutdown()
-    server.server_close()
 
 
 def test_what_is_for_everybody_is_kept(site: Site) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import http.client
 import http.server
-import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -68,12 +66,6 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Rendered]:
     return rendered | {f"{name} again": one for name, one in again.items()}
 
 
-class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """An app behind nginx."""
-
-    daemon_threads = True
-
-
 def app(kind: str) -> type[http.server.BaseHTTPRequestHandler]:
     class App(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -97,26 +89,19 @@ def srv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Two releases, and one from before; all of them have the same sockets."""
     root = tmp_path_factory.mktemp("srv")
     (root / "release.json").write_text("{}")
-    servers = []
-    for kind in ("http", "async"):
-        server = UnixServer(str(root / kind), app(kind))
-        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-        servers.append(server)
     for name, own in (("first", FIRST), ("second", SECOND), ("none", {"below": [], "exactly": []}), ("before", None)):
         release = root / name
         wanted = [
             {"name": f"{kind}/{slot}.sock", "target": str(root / kind)}
             for kind in ("http", "async")
-            for slot in range(1, 25)
+            for slot in range(1, nginx_run.SLOTS + 1)
         ]
         if own is not None:
             wanted += routes.route_links(own, str(root / "release.json"))
         for link in wanted:
             links.make(release, link)
-    yield root
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with nginx_run.answering(root / "http", app("http")), nginx_run.answering(root / "async", app("async")):
+        yield root
 
 
 def go_live(srv: Path, release: str) -> None:

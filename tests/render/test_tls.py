@@ -8,10 +8,8 @@ import json
 import os
 import re
 import socket
-import socketserver
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -99,9 +97,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Cas
                 **chosen,
                 "__nginx_said": {"stderr": said},
                 "__tls_written": {"checksum": "0"},
-                **dict.fromkeys(("host_root", "release_root", "app_server_root"), str(scratch)),
-                "nginx_live_dir": str(scratch / "live"),
-                "nginx_static_root": str(scratch / "static"),
+                **nginx_run.below(scratch),
             }
     rendered = rendering.render_sites(scratch, words)
     return {
@@ -271,24 +267,11 @@ class App(http.server.BaseHTTPRequestHandler):
         """Keep quiet; there is no address to log."""
 
 
-class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """An app behind nginx."""
-
-    daemon_threads = True
-
-
 @pytest.fixture(scope="module")
 def app(cases: dict[tuple[str, str], Case]) -> Iterator[None]:
     """The app's socket, under every name that nginx knows."""
-    live = cases["files", "here"].certificate.parent / "live"
-    (live / "http").mkdir(parents=True)
-    server = UnixServer(str(live / "socket"), App)
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-    for slot in range(1, 25):
-        (live / f"http/{slot}.sock").symlink_to(live / "socket")
-    yield
-    server.shutdown()
-    server.server_close()
+    with nginx_run.live(cases["files", "here"].certificate.parent, App, "http"):
+        yield
 
 
 @pytest.fixture(params=["files", "address"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def tasks() -> set[str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.name for file in FILES])
-def test_boundaries_are_tasks(file: Any, tasks: set[str]) -> None:
+def test_boundaries_are_tasks(file: Path, tasks: set[str]) -> None:
     assert set(BOUNDARY.findall(file.read_text(encoding="utf-8"))) - tasks == set()
 
 

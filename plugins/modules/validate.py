@@ -28,7 +28,7 @@ options:
     required: true
   playbooks:
     description: >-
-      Directory of the playbooks. What its C(vars/) and C(tasks/) set for the roles cannot be given by an inventory.
+      Directory of the playbooks. What its C(roles/wiring/) and C(tasks/) set cannot be given by an inventory.
       Leave it out where nothing is set so.
     type: path
   ignore:

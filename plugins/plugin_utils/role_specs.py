@@ -46,7 +46,7 @@ class Roles:
 
 
 def read_roles(roles_path: str, playbooks: str = "", words: Collection[str] = ()) -> Roles:
-    """Read meta/ of every role, and what vars/ and tasks/ of the playbooks set.
+    """Read meta/ of every role, and what the playbooks' wiring and tasks/ set.
 
     Args:
         roles_path: the directory of the roles.
@@ -74,7 +74,8 @@ def read_roles(roles_path: str, playbooks: str = "", words: Collection[str] = ()
 def _wired(playbooks: Path, variables: set[str], words: set[str]) -> dict[str, tuple[str, ...]]:
     """Return the roles' variables that the playbooks set, each with the words and variables behind its value."""
     # as text: a playbook's YAML may hold !vault and !unsafe
-    files = {part: [file.read_text("utf-8") for file in (playbooks / part).glob("*.yml")] for part in ("vars", "tasks")}
+    places = {"vars": playbooks / "roles/wiring/vars", "tasks": playbooks / "tasks"}
+    files = {part: [file.read_text("utf-8") for file in place.glob("*.yml")] for part, place in places.items()}
     found = [re.findall(r"^(\w+):(.*\n(?: +.*\n)*)", re.sub(r" *#.*", "", text), re.M) for text in files["vars"]]
     expressions = {name: value for pairs in found for name, value in pairs}
     # what a task gives to a role has its cause in the run, not in a word

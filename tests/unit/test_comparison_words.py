@@ -98,7 +98,7 @@ def test_its_words_are_no_words_of_a_deploy() -> None:
 
 
 def test_no_app_has_the_name_of_a_compared_site() -> None:
-    names = yaml.safe_load((ROOT / "playbooks/vars/compare.yml").read_text())["__compare_names"]
+    names = yaml.safe_load((ROOT / "playbooks/roles/wiring/vars/compare.yml").read_text())["__compare_names"]
     assert len(names) == comparison.MOST
     for name in (*names, "comparison"):  # the last is the lock's
         message = validate_words({**INVENTORY, "app_name": name}, wiring=False)["msg"]

@@ -11,7 +11,7 @@ from ansible_collections.asgiway.django.plugins.plugin_utils import inputs
 from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import parse_spec
 
 ROOT = Path(__file__).resolve().parents[2]
-WIRING: dict[str, Any] = yaml.safe_load((ROOT / "playbooks/vars/wiring.yml").read_text())
+WIRING: dict[str, Any] = yaml.safe_load((ROOT / "playbooks/roles/wiring/vars/main.yml").read_text())
 SPEC = parse_spec(yaml.safe_load((ROOT / "playbooks/deploy.meta.yml").read_text()))
 EARLY_ROLES = ("host_", "redis_", "postgresql_", "tls_", "firewall_", "nginx_")
 CHOOSE_ROLES = {"channel_layer", "database", "manage_firewall"}  # whether a role is gone through at all

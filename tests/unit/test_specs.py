@@ -265,7 +265,7 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("playbook", ["deploy.yml", "rollback.yml"])
 def test_what_a_role_is_given_from_others_is_known_in_the_play(playbook: str) -> None:
     """A role's variable in the wiring is undefined where nothing imports that role; an include is no help."""
-    wiring = load(PLAYBOOKS / "vars/wiring.yml")
+    wiring = load(PLAYBOOKS / "roles/wiring/vars/main.yml")
     given = " ".join(str(value) for key, value in wiring.items() if key.startswith(("app_server_", "release_")))
     needed = set()
     for role in ROLES:

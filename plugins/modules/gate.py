@@ -11,7 +11,8 @@ author: [Asgiway contributors]
 description:
   - Asks every HTTP socket of a release for several good answers in a row, with the Host and X-Forwarded-Proto that
     visitors' requests will have, and every WebSocket socket for a real handshake and a frame.
-  - Holds one WebSocket idle and talks over it again, since some set-ups cut idle ones after 5 seconds.
+  - Holds one WebSocket idle and talks over it again, since some set-ups cut idle ones after 5 seconds. Not where a
+    release was held before of which nothing differs that decides about it (O(idle_proofs)).
   - A socket that is missing or refuses is waited for. A refusal names the check, what came back and the
     application's last log lines.
 options:
@@ -64,6 +65,18 @@ options:
     description: Seconds for which one WebSocket is held idle; 0 turns it off.
     type: float
     default: 6.5
+  idle_files:
+    description:
+      - Files that decide how an idle WebSocket fares, beside what O(probe) finds loaded; C(*) may stand in a name. The
+        name of the release is taken out of their names and contents.
+    type: list
+    elements: path
+    default: []
+  idle_proofs:
+    description: RV(idle_proof) of releases that have been held idle. Without O(probe) none counts.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Bound in seconds for everything but O(idle_seconds).
     type: int
@@ -71,7 +84,7 @@ options:
   probe:
     description:
       - Command that asks the release from inside (asgiway_runtime.probe). It sends a message through the channel layer,
-        and prints in its last line a JSON object with C(channel_layer) and C(websocket_path).
+        and prints in its last line a JSON object with C(channel_layer), C(websocket_path) and C(fingerprint).
     type: list
     elements: str
     default: []
@@ -126,9 +139,14 @@ checks:
   elements: dict
   returned: always
   sample: [{name: GET /healthz over /run/shop/3f9c2a41b07d/asgi-1.sock, ok: true, detail: status 200, seconds: 0.12}]
+idle_proof:
+  description: A checksum of all that decides how an idle WebSocket fares, where one was held, now or before; else empty.
+  type: str
+  returned: when nothing is refused
 """
 
 import glob
+import hashlib
 import importlib.util
 import json
 import time
@@ -173,17 +191,33 @@ def crash_watch(command: list[str], run: Run) -> Callable[[], str]:
     return crashed
 
 
-def probe(command: list[str], ask: Ask) -> tuple[Check, str]:
-    """Ask the release from inside; return the check and the WebSocket path it found, or raise Refused."""
+def probe(command: list[str], ask: Ask) -> tuple[Check, str, str]:
+    """Ask the release from inside; return the check, the WebSocket path and the fingerprint, or raise Refused."""
     started = time.monotonic()
     code, out, err = ask(command)
     try:
         answer: dict[str, Any] = json.loads(out.splitlines()[-1]) if code == 0 else {}
         detail, path = str(answer["channel_layer"]), str(answer["websocket_path"])
+        loaded = str(answer.get("fingerprint", ""))  # a release of an earlier runtime has none
     except (IndexError, ValueError, KeyError, TypeError):
         last = "\n".join((err or out).rstrip().splitlines()[-15:])
         raise Refused(Check(PROBE, False, last or f"exit code {code}", round(time.monotonic() - started, 2))) from None
-    return Check(PROBE, True, detail, round(time.monotonic() - started, 2)), path
+    return Check(PROBE, True, detail, round(time.monotonic() - started, 2)), path, loaded
+
+
+def proof_of(params: dict[str, Any], loaded: str) -> str:
+    """Return a checksum (hex) of all that decides how an idle WebSocket fares, '' when nobody knows what is loaded."""
+    if not loaded:
+        return ""
+    release = params["release"] or "-"
+    files = {
+        name.replace(release, ""): Path(name).read_text("utf-8", "replace").replace(release, "")
+        for pattern in params["idle_files"]
+        for name in glob.glob(pattern)  # noqa: PTH207 - patterns are absolute, and Path.glob takes relative ones only
+    }
+    words = ("host", "scheme", "websocket_path", "websocket_message", "idle_seconds")
+    whole = [loaded, files, [params[word] for word in words]]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def tolerant(path: str, site: Site, timeout: float, idle: float = 0.0) -> Outcome:
@@ -192,8 +226,11 @@ def tolerant(path: str, site: Site, timeout: float, idle: float = 0.0) -> Outcom
     return replace(outcome, kind="good") if outcome.chosen else outcome
 
 
-def run_checks(params: dict[str, Any], run: Run, ask: Ask) -> Iterator[Check]:
-    """Yield each passed check; raise Refused at the first one that does not pass."""
+def run_checks(params: dict[str, Any], run: Run, ask: Ask, proof: list[str]) -> Iterator[Check]:
+    """Yield each passed check; raise Refused at the first one that does not pass.
+
+    `proof` is left with the proof that an idle WebSocket lives, where there is one.
+    """
     words = ("host", "scheme", "health_path", "release", "websocket_path", "websocket_message")
     site = Site(**{word: params[word] for word in words})
     deadline = time.monotonic() + params["timeout"]
@@ -201,9 +238,9 @@ def run_checks(params: dict[str, Any], run: Run, ask: Ask) -> Iterator[Check]:
     for path in params["http_sockets"]:
         name = f"GET {site.health_path or '/'} over {path}"
         yield repeat(name, partial(get_once, path, site), params["consecutive"], deadline, crashed)
-    speak = websocket_once
+    speak, loaded = websocket_once, ""
     if params["probe"]:
-        check, found = probe(params["probe"], ask)
+        check, found, loaded = probe(params["probe"], ask)
         yield check
         if not site.websocket_path:
             site, speak = replace(site, websocket_path=found, websocket_message=""), tolerant
@@ -215,6 +252,10 @@ def run_checks(params: dict[str, Any], run: Run, ask: Ask) -> Iterator[Check]:
     idle = params["idle_seconds"]
     for path in params["ws_sockets"][:1] if idle else []:
         name = f"WebSocket {site.websocket_path} idle for {idle:g} s over {path}"
+        proof[:] = [proof_of(params, loaded)]
+        if proof[0] and proof[0] in params["idle_proofs"]:
+            yield Check(name, True, "proved by a release before, and nothing that decides about it differs", 0.0)
+            continue
         # once: a second try would only hide that the first visitor is cut
         started = time.monotonic()
         outcome = speak(path, site, 10.0, idle)
@@ -278,12 +319,14 @@ def main() -> None:
             ("alive", "str"),
             ("log_command", "str"),
             ("probe", "str"),
+            ("idle_proofs", "str"),
+            ("idle_files", "path"),
+            ("log_files", "path"),
         )
     }
     module = AnsibleModule(
         argument_spec={
             **lists,
-            "log_files": {"type": "list", "elements": "path", "default": []},
             "host": {"type": "str", "default": "localhost"},
             "scheme": {"type": "str", "choices": ["http", "https"], "default": "http"},
             "health_path": {"type": "str", "default": ""},
@@ -313,14 +356,15 @@ def main() -> None:
         return out or err
 
     checks: list[dict[str, Any]] = []
+    proof = [""]
     try:
-        for check in run_checks(module.params, run, ask):
+        for check in run_checks(module.params, run, ask, proof):
             checks.append(check.as_dict())
     except Refused as refused:
         log = last_lines(module.params["log_command"], module.params["log_files"], run)
         checks.append(refused.check.as_dict())
         module.fail_json(msg=str(refused) + (f"\n{log}" if log else ""), checks=checks)
-    module.exit_json(changed=False, checks=checks)
+    module.exit_json(changed=False, checks=checks, idle_proof=proof[0])
 
 
 if __name__ == "__main__":

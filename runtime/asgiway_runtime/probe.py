@@ -2,15 +2,19 @@
 
 channel_layer   a message went through the project's own settings; what it went through
 websocket_path  a path of the project's Channels routing that needs no parameters, '' when there is none
+fingerprint     a checksum of what is loaded to answer it: where it is the same, an idle WebSocket fares the same
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import sys
 from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
 from typing import Any
 
 from asgiway_runtime.check import channel_layer
@@ -50,14 +54,41 @@ def websocket_paths(application: Any, prefix: str = "/", depth: int = 0) -> Iter
                 return
 
 
+def fingerprint() -> str:
+    """Return a SHA-256 (hex) of Python, the packages, the channel layers, the runtime and the loaded files of the source.
+
+    Two releases with the same one differ in nothing that was imported with the ASGI application: in templates, for
+    instance, or in views that are imported with the first request.
+    """
+    from django.conf import settings
+
+    source = Path(os.environ["ASGIWAY_SOURCE_DIR"])
+    loaded = {Path(module.__file__) for module in [*sys.modules.values()] if getattr(module, "__file__", None)}
+    files = [file for file in loaded if file.is_relative_to(source) and file.is_file()]
+    parts = [
+        sys.version,
+        sorted(f"{one.name} {one.version}" for one in distributions()),
+        # an object in there is shown with its address, so that no two releases are taken for the same
+        repr(getattr(settings, "CHANNEL_LAYERS", {})).replace(os.environ.get("ASGIWAY_RELEASE", "-"), ""),
+        {file.name: _checksum(file) for file in Path(__file__).parent.glob("*.py")},
+        {str(file.relative_to(source)): _checksum(file) for file in files},
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _checksum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def main() -> None:
     """Print what the gate asks for; an error of the project's goes out as its traceback."""
     import django
 
     django.setup()
-    answer = {"channel_layer": channel_layer(), "websocket_path": ""}
+    answer = {"channel_layer": channel_layer(), "websocket_path": "", "fingerprint": ""}
     if os.environ.get("ASGIWAY_ASGI"):
         answer["websocket_path"] = next(websocket_paths(from_environment("ASGIWAY_ASGI", "application")), "")
+        answer["fingerprint"] = fingerprint()
     sys.stdout.write(f"{json.dumps(answer)}\n")
 
 

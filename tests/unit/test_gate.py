@@ -515,3 +515,49 @@ def test_a_path_that_was_found_may_say_no_but_not_break(
 def test_a_path_that_was_named_may_not_say_no(ask_ws: RunModule, sock: Path) -> None:
     with ws_server(sock, closes_with(4401)):
         assert ask_ws(probe=probe_that(FOUND), idle_seconds=0)["failed"]
+
+
+def loaded(fingerprint: str) -> list[str]:
+    return probe_that(json.dumps({"channel_layer": "none", "websocket_path": "", "fingerprint": fingerprint}))
+
+
+def test_what_was_held_idle_is_not_held_again_until_something_differs(
+    ask_ws: RunModule, sock: Path, tmp_path: Path
+) -> None:
+    """An idle WebSocket is cut here, so that a gate passes only where it holds none."""
+
+    def write(release: str, text: str) -> str:
+        unit = tmp_path / f"shop-{release}-asgi@.service"
+        unit.write_text(f"{text} in releases/{release}\n")
+        return release
+
+    def hold(release: str, **options: Any) -> dict[str, Any]:
+        files = [f"{tmp_path}/shop-{release}-*@.service"]
+        asked = {"probe": loaded("same"), "idle_files": files, "idle_seconds": 0.5, **options}
+        return ask_ws(release=release, **asked)
+
+    one, other = write("000000000001", "uvicorn"), write("000000000002", "uvicorn")
+    with ws_server(sock, echo):
+        proof = hold(one)["idle_proof"]
+        assert hold(one, probe=[])["idle_proof"] == ""
+        assert hold(one, probe=loaded(""))["idle_proof"] == ""
+
+    sock.unlink()
+
+    def impatient(connection: ServerConnection) -> None:
+        try:
+            while True:
+                connection.send(connection.recv(timeout=0.2))
+        except TimeoutError:
+            connection.close(1011)
+
+    with ws_server(sock, impatient):
+        good = hold(other, idle_proofs=["another", proof])
+        assert (good["idle_proof"], good["checks"][-1]["seconds"]) == (proof, 0.0), good
+        assert "proved by a release before" in good["checks"][-1]["detail"]
+        assert hold(other, idle_proofs=["another"])["failed"]
+        assert hold(other, idle_proofs=[proof], probe=loaded("other code"))["failed"]
+        assert hold(other, idle_proofs=[proof], idle_seconds=0.6)["failed"]
+        assert hold(other, idle_proofs=["", proof], probe=loaded(""))["failed"]
+        write(other, "uvicorn --ws-ping-timeout 0.1")
+        assert hold(other, idle_proofs=[proof])["failed"]

@@ -41,6 +41,7 @@ def probe(directory: Path, **environment: str) -> subprocess.CompletedProcess[st
             "PYTHONPATH": f"{directory}:{tools.ROOT / 'runtime'}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "DJANGO_SETTINGS_MODULE": "theirs",
+            "ASGIWAY_SOURCE_DIR": str(directory),
             **environment,
         },
         capture_output=True,
@@ -65,7 +66,29 @@ def test_a_path_without_parameters_is_found_below_middlewares_and_routers(tmp_pa
 
 def test_without_asgi_only_the_layer_is_asked(tmp_path: Path) -> None:
     found = answer(probe(tmp_path))
-    assert found == {"channel_layer": "InMemoryChannelLayer passed a message on", "websocket_path": ""}
+    said = "InMemoryChannelLayer passed a message on"
+    assert found == {"channel_layer": said, "websocket_path": "", "fingerprint": ""}
+
+
+def test_the_fingerprint_is_of_what_the_application_imports(tmp_path: Path) -> None:
+    """A release may stand elsewhere and have other templates and views; another consumer or layer is another one."""
+    asgi = ASGI.replace("ROUTES", "").replace("consumer = ", "import consumers; consumer = ")
+
+    capacity = "import os; CHANNEL_LAYERS['default']['CONFIG'] = {'capacity': int(os.environ.get('CAPACITY', 1))}\n"
+
+    def fingerprint(release: str, consumers: str = "", views: str = "", **environment: str) -> str:
+        room = tmp_path / release
+        room.mkdir(exist_ok=True)
+        for name, text in (("shop_asgi", asgi), ("consumers", consumers), ("views", views)):
+            (room / f"{name}.py").write_text(text)
+        environment |= {"ASGIWAY_ASGI": "shop_asgi:application", "ASGIWAY_RELEASE": release, "settings": capacity}
+        return str(answer(probe(room, **environment))["fingerprint"])
+
+    first = fingerprint("one", "IDLE = 10")
+    assert len(first) == 64
+    assert fingerprint("two", "IDLE = 10", "def page(): ...") == first
+    assert fingerprint("two", "IDLE = 5") != first
+    assert fingerprint("two", "IDLE = 10", CAPACITY="2") != first
 
 
 def test_a_layer_that_cannot_be_reached_says_why(tmp_path: Path) -> None:

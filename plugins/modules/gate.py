@@ -140,7 +140,7 @@ checks:
   returned: always
   sample: [{name: GET /healthz over /run/shop/3f9c2a41b07d/asgi-1.sock, ok: true, detail: status 200, seconds: 0.12}]
 idle_proof:
-  description: A checksum of all that decides how an idle WebSocket fares, where one was held, now or before; else empty.
+  description: A checksum of what decides how an idle WebSocket fares, where one was held, now or before; else empty.
   type: str
   returned: when nothing is refused
 """

@@ -55,7 +55,7 @@ def websocket_paths(application: Any, prefix: str = "/", depth: int = 0) -> Iter
 
 
 def fingerprint() -> str:
-    """Return a SHA-256 (hex) of Python, the packages, the channel layers, the runtime and the loaded files of the source.
+    """Return a SHA-256 (hex) of Python, the packages, the layers, the runtime and the loaded files of the source.
 
     Two releases with the same one differ in nothing that was imported with the ASGI application: in templates, for
     instance, or in views that are imported with the first request.

@@ -108,6 +108,11 @@ runtime:
   type: list
   elements: str
   returned: always
+venvs:
+  description: Virtual environments that releases share, whole ones and what a killed build has left.
+  type: list
+  elements: str
+  returned: always
 neighbours:
   description:
     - Other apps on the host whose live release may have connections to its PostgreSQL, with C(name) and C(connections).
@@ -204,6 +209,12 @@ def releases_of(root: Path, live: str) -> list[dict[str, Any]]:
             continue
     found.sort(key=lambda one: (one["mtime"], one["id"]), reverse=True)
     return [{**one, "mtime": iso(one["mtime"])} for one in found]
+
+
+def names_in(directory: Path) -> list[str]:
+    """Return the names in a directory that look like a release's; those of shared venvs do."""
+    found = [path.name for path in directory.iterdir()] if directory.is_dir() else []
+    return sorted(name for name in found if RELEASE.fullmatch(name))
 
 
 def neighbours_of(root: Path) -> list[dict[str, Any]]:
@@ -409,9 +420,7 @@ def main() -> None:
         module.fail_json(msg=f"app_state: {error.filename} cannot be read: {error.strerror}.")
     history = history_of(root)
     switches = [entry for entry in history if "to" in entry]
-    runtime = (
-        sorted(path.name for path in run_dir.iterdir() if RELEASE.fullmatch(path.name)) if run_dir.is_dir() else []
-    )
+    runtime = names_in(run_dir)
     processes = processes_of(name, manager, params["supervisorctl"], run)
     module.exit_json(
         changed=False,
@@ -425,6 +434,7 @@ def main() -> None:
         schedules=schedules_of(name, manager, run),
         runtime=runtime,
         processes=processes,
+        venvs=names_in(root / "venvs"),
         neighbours=neighbours_of(root),
         lock=read_json(lock / "info.json") or {},
         manager=manager,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import tomllib
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
@@ -18,8 +20,17 @@ LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock")
 REQUIREMENTS = ("requirements.txt", "requirements/production.txt", "requirements/prod.txt", "requirements/base.txt")
 BESIDE = {"uv.lock": "pyproject.toml", "poetry.lock": "pyproject.toml"}  # a lock is read together with this file
 DEPTH = 8  # of `-r other.txt` chains
+INCLUDED = re.compile(r"(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)")
 # Pipfile.lock's own names of its two usual categories: https://pipenv.pypa.io/en/stable/pipfile.html
 PIPFILE = {"default": "packages", "develop": "dev-packages"}
+# where a file states packages that lie in the source: what is installed then depends on more than the file
+LOCAL = {
+    "uv.lock": r'\b(?:editable|directory|path) *= *"',
+    "pylock.toml": r'\bdirectory\b *[\]={]|\bpath *= *"',
+    "poetry.lock": r'^type *= *"(?:directory|file)"',
+    "Pipfile.lock": r'"(?:path|file|editable)" *:',
+    "pyproject": r"^dynamic *=[^\]]*dependencies|\b(?:path|workspace|editable) *=|@ *(?:file:|\.)",
+}
 
 
 class ProjectError(ValueError):
@@ -203,11 +214,65 @@ def _requirement_lines(file: Path, depth: int = DEPTH) -> Iterator[str]:
     """Yield a requirements file's lines without comments, and those of the files it includes."""
     for raw in read(file).splitlines() if file.is_file() else []:
         line = re.sub(r"(^|\s)#.*", "", raw).strip()
-        included = re.fullmatch(r"(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", line)
+        included = INCLUDED.fullmatch(line)
         if not included:
             yield line
         elif depth and not line.startswith(("-c", "--c")):
             yield from _requirement_lines(file.parent / included[1], depth - 1)
+
+
+# --- the same packages again ----------------------------------------------------------------------------------------
+
+
+def identity(found: Dependencies, packages: Sequence[str] = (), laid: Mapping[str, str] | None = None) -> str:
+    """Return a SHA-256 (hex) of what states the dependencies: where it is the same, the same packages will do.
+
+    It is empty where that says too little: a package lies in the source itself, or a file is not there.
+
+    Args:
+        found: where they stand.
+        packages: requirements that the user adds.
+        laid: files that the user lays into the source, {path in it: file}.
+    """
+
+    def text(name: str) -> str:
+        name = os.path.normpath(name)
+        return read(Path((laid or {}).get(name) or found.root / name))
+
+    try:
+        texts = {found.file: text(found.file)} if found.file and found.kind != "wheel" else {}
+        if found.kind == "requirements":
+            texts = dict(_included(found.file, text))
+        elif found.kind in BESIDE:
+            beside = _join(found.directory, BESIDE[found.kind])
+            texts[beside] = text(beside)
+    except (OSError, RecursionError):
+        return ""
+    lines = [*packages, *("\n".join(texts.values()).splitlines() if found.kind == "requirements" else [])]
+    local = re.search(LOCAL[found.kind], texts[found.file], re.MULTILINE) if found.kind in LOCAL else None
+    if found.kind == "wheel" or local or any(map(_is_local, lines)):
+        return ""
+    return hashlib.sha256(json.dumps([found.kind, texts], sort_keys=True).encode()).hexdigest()
+
+
+def _included(name: str, text: Callable[[str], str], depth: int = DEPTH) -> Iterator[tuple[str, str]]:
+    """Yield a requirements file and all that it includes, each with its text."""
+    if depth < 0:
+        raise RecursionError
+    content = text(name)
+    yield name, content
+    for line in content.splitlines():
+        if included := INCLUDED.match(line.strip()):
+            yield from _included(f"{Path(name).parent}/{included[1]}", text, depth - 1)
+
+
+def _is_local(line: str) -> bool:
+    """Tell whether a line of requirements names a file or directory rather than a package, an index or an address."""
+    line = re.sub(r"(^|\s)#.*", "", line).strip()
+    if INCLUDED.match(line):
+        return False
+    line = re.sub(r"\b([\w+.-]+)://\S+", lambda found: found[0] if found[1].endswith("file") else "", line)
+    return bool(re.match(r"-e\b|--editable|\.", line) or re.search(r"/|\bfile:|\.(?:whl|zip|tar)\b", line))
 
 
 # --- text -----------------------------------------------------------------------------------------------------------

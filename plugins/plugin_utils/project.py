@@ -49,9 +49,10 @@ def inspect(
     Returns:
         settings (module), manage (bool: whether there is a manage.py), wsgi and asgi (module:name, or "" when there
         is none), requirements (the kind: a lock's name, requirements, pyproject or none), requirements_file and
-        requirements_directory (relative, or ""), channels_redis and psycopg (bool: whether it asks for that package,
-        or an older psycopg), psycopg_pools (bool: whether for one that Django has a pool for), subdirectory, and
-        import_directories (relative: the project's, and its src/ when the settings are in there).
+        requirements_directory (relative, or ""), requirements_id (of what they say, see `dependencies.identity`),
+        channels_redis and psycopg (bool: whether it asks for that package, or an older psycopg), psycopg_pools (bool:
+        whether for one that Django has a pool for), subdirectory, and import_directories (relative: the project's, and
+        its src/ when the settings are in there).
 
     Raises:
         ProjectError: when the files do not say enough; the sentence names the word that would.
@@ -82,6 +83,7 @@ def inspect(
             "requirements": found.kind,
             "requirements_file": found.file,
             "requirements_directory": found.directory,
+            "requirements_id": dependencies.identity(found, packages, files),
             "channels_redis": dependencies.asks_for(CHANNELS_REDIS, found, extras, groups, packages),
             "psycopg": dependencies.asks_for(POSTGRESQL_DRIVERS, found, extras, groups, packages),
             "psycopg_pools": dependencies.asks_for(POOLING_DRIVERS, found, extras, groups, packages),

@@ -25,6 +25,12 @@ def _get(name: str, default: Any) -> Any:
     return getattr(_theirs, name, default)
 
 
+def _venvs() -> set[Path]:
+    """Where an installed project's settings believe to be: releases may share a venv, and then theirs is a link."""
+    venv = Path(os.environ["ASGIWAY_SOURCE_DIR"]).with_name("venv")
+    return {venv, venv.resolve()}
+
+
 def _hosts() -> list[str]:
     """The project's ALLOWED_HOSTS and the site's own names."""
     hosts = list(_get("ALLOWED_HOSTS", []))
@@ -37,7 +43,7 @@ def _databases() -> dict[str, Any]:
     if url := os.environ.get("ASGIWAY_DATABASE_URL"):
         databases["default"] = _postgresql(databases.get("default", {}), url)
     source, state = Path(os.environ["ASGIWAY_SOURCE_DIR"]), Path(os.environ["ASGIWAY_STATE_DIR"])
-    inside = {source, source.with_name("venv")}  # where an installed project's settings believe to be
+    inside = {source, *_venvs()}
     for database in databases.values():
         path = Path(str(database.get("NAME", "")))
         if database.get("ENGINE", "").endswith("sqlite3") and (not path.is_absolute() or inside & {*path.parents}):
@@ -55,7 +61,7 @@ def _as_theirs(name: str, path: str) -> str | Path:
 def _kept(place: Any, instead: str) -> str:
     """Uploads outlive a release: they leave its directory, where Django's default is, too. Any other place stays."""
     root, release = Path(str(place)), Path(os.environ["ASGIWAY_SOURCE_DIR"]).parent
-    inside = not root.is_absolute() or release in {root, *root.parents}
+    inside = not root.is_absolute() or {release, *_venvs()} & {root, *root.parents}
     return instead if inside else str(root)
 
 

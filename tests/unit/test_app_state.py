@@ -119,6 +119,13 @@ def test_releases_are_read_newest_first(read: RunModule, root: Path) -> None:
     assert releases[C]["info"] == {}
 
 
+def test_the_packages_that_releases_share_are_named(read: RunModule, root: Path) -> None:
+    assert read(root=str(root))["venvs"] == []
+    for name in ("535c94a45c6e", "0c94a45c6e53", "lost+found"):
+        (root / "venvs" / name).mkdir(parents=True)
+    assert read(root=str(root))["venvs"] == ["0c94a45c6e53", "535c94a45c6e"]
+
+
 def test_a_release_json_cut_off_by_a_crash_is_incomplete(read: RunModule, root: Path) -> None:
     (root / "releases" / B / "release.json").write_text('{"id": "bb')
     assert {one["id"]: one["complete"] for one in read(root=str(root))["releases"]}[B] is False

@@ -216,3 +216,85 @@ def test_what_is_chosen_is_asked_for(make: Make) -> None:
     lock = make({"Pipfile.lock": '{"default": {}, "prod": {"channels-redis": {}}}'})
     (lock / "pyproject.toml").unlink()
     assert asks(project.CHANNELS_REDIS, lock, groups=["prod"])
+
+
+def same(root: Path, **options: Any) -> str:
+    return dependencies.identity(dependencies.find(root, options.pop("subdirectory", "")), **options)
+
+
+PINNED = "django==5.2.8 \\\n    --hash=sha256:ab12\nchannels[daphne]>=4 ; python_version > '3'  # ./not\n"
+LOCKS = {
+    "uv.lock": ('source = { virtual = "." }\n', 'source = { editable = "." }\n'),
+    "pylock.toml": ('[[packages]]\nname = "django"\n', '[[packages]]\n[packages.directory]\npath = "."\n'),
+    "poetry.lock": ('[[package]]\nname = "django"\n', '[package.source]\ntype = "directory"\nurl = "libs/money"\n'),
+    "Pipfile.lock": ('{"default": {"django": {}}}', '{"default": {"money": {"path": "./libs/money"}}}'),
+    "pyproject.toml": (PYPROJECT.format('"django"'), PYPROJECT.format('"money @ file:libs/money"')),
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_same_lock_means_the_same_packages_unless_one_lies_in_the_source(make: Make, lock: str) -> None:
+    beside = {} if lock == "pyproject.toml" else {"pyproject.toml": PYPROJECT.format("")}
+    away, inside = LOCKS[lock]
+    first = same(make({**beside, lock: away, "shop/views.py": "1"}))
+    assert len(first) == 64
+    assert same(make({**beside, lock: away, "shop/views.py": "2"})) == first
+    assert same(make({**beside, lock: away.replace("django", "djangoo") + "\n"})) != first
+    assert same(make({**beside, lock: inside})) == ""
+
+
+def test_what_is_read_with_a_lock_counts(make: Make) -> None:
+    files = {"uv.lock": "", "pyproject.toml": PYPROJECT.format("")}
+    assert same(make(files)) != same(make({**files, "pyproject.toml": "[tool.uv]\ndefault-groups = []\n"}))
+
+
+def test_a_project_whose_dependencies_are_worked_out_has_packages_of_its_own(make: Make) -> None:
+    assert same(make({"pyproject.toml": '[project]\nname = "shop"\ndynamic = ["version",\n  "dependencies"]\n'})) == ""
+    assert same(make({"pyproject.toml": '[project]\nname = "shop"\ndynamic = ["version"]\n'})) != ""
+
+
+def test_included_requirements_count_and_so_do_files_of_the_users(make: Make, tmp_path: Path) -> None:
+    files = {
+        "requirements/production.txt": "-r base.txt\n-c ../pins.txt\ngunicorn",
+        "requirements/base.txt": PINNED,
+        "pins.txt": "",
+    }
+    first = same(make(files))
+    assert first
+    assert same(make({**files, "requirements/base.txt": PINNED + "redis"})) != first
+    assert same(make({**files, "pins.txt": "redis<8"})) != first
+    make(files)
+    (tmp_path / "mine.txt").write_text("redis")
+    assert same(tmp_path, laid={"requirements/base.txt": str(tmp_path / "mine.txt")}) not in ("", first)
+    (tmp_path / "pins.txt").unlink()
+    assert same(tmp_path) == ""
+    assert same(make({"requirements.txt": "-r requirements.txt"})) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "shared"),
+    [
+        ("django>=5 ; sys_platform == 'linux'", True),
+        ("--extra-index-url https://${TOKEN}@pypi.example.com/simple/", True),
+        ("--index-url=https://pypi.example.com/simple/", True),
+        ("shop-core @ git+https://github.com/shop/core@v1", True),
+        ("https://example.com/money-1.0-py3-none-any.whl", True),
+        ("-e .", False),
+        ("--editable=git+https://github.com/shop/core", False),
+        (".", False),
+        (".[postgres]", False),
+        ("libs/money", False),
+        ("money-1.0-py3-none-any.whl", False),
+        ("money @ file:///srv/money", False),
+        ("money @ git+file:///srv/money", False),
+        ("--find-links=wheels/", False),
+        ("-f ./wheels", False),
+    ],
+)
+def test_a_line_that_leads_into_the_source_means_packages_of_its_own(make: Make, line: str, shared: bool) -> None:
+    assert bool(same(make({"requirements.txt": f"django\n{line}\n"}))) is shared
+    assert bool(same(make({"requirements.txt": "django\n"}), packages=[line])) is shared
+
+
+def test_without_requirements_the_packages_are_those_of_every_such_project(make: Make) -> None:
+    assert same(make({"manage.py": "1"})) == same(make({"manage.py": "2"})) != ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.asgiway.django.plugins.plugin_utils import project
+from ansible_collections.asgiway.django.plugins.plugin_utils import dependencies, project
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +46,7 @@ def test_a_new_project_needs_no_word(make: Make) -> None:
         "requirements": "none",
         "requirements_file": "",
         "requirements_directory": "",
+        "requirements_id": dependencies.identity(dependencies.Dependencies(Path(), "none")),
         "channels_redis": False,
         "psycopg": False,
         "psycopg_pools": False,

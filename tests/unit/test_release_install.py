@@ -32,7 +32,7 @@ def read(name: str) -> Any:
     return LOADER.load_from_file(str(ROLE / name), trusted_as_template=True)
 
 
-def run(file: str, task: str, kind: str, **chosen: Any) -> dict[str, Any]:
+def run(file: str, task: str, kind: str, venv: str = "", **chosen: Any) -> dict[str, Any]:
     """Return the options of a task's command; {} when it is skipped."""
     (found,) = [each for each in read(f"tasks/{file}.yml") if each["name"] == task]
     requirements = {"kind": kind, "path": "", "directory": "", "extras": [], "groups": []} | chosen
@@ -43,6 +43,7 @@ def run(file: str, task: str, kind: str, **chosen: Any) -> dict[str, Any]:
         "release_busy_file": "/run/lock/shop.busy",
         "release_tools_dir": "/opt/asgiway",
         "release_python": "/usr/bin/python3",
+        "release_venv": venv,
         "release_directory": "backend",
         "release_packages": ENGINE,
         "release_requirements": requirements,
@@ -91,6 +92,20 @@ def run(file: str, task: str, kind: str, **chosen: Any) -> dict[str, Any]:
 def test_the_projects_packages(kind: str, chosen: dict[str, Any], expected: list[str]) -> None:
     done = run("build_packages", "Install the project's packages", kind, directory="backend", **chosen)
     assert done == {"argv": [*BUILD, *expected], "chdir": f"{HOME}/src/backend"}
+
+
+def test_packages_that_releases_share_are_installed_where_they_stay() -> None:
+    """Programs name the Python of their first line by its path, so it must be none of a release."""
+    shared = "/srv/shop/venvs/535c94a45c6e"
+    made = run("build_packages", "Make the virtual environment", "requirements", venv="535c94a45c6e")
+    assert made["argv"][-1] == shared
+    for file, task in (
+        ("build_packages", "Install the project's packages"),
+        ("build_engine", "See what the lock has put there"),
+        ("build_engine", "Add the engine without a change of the project's own versions"),
+    ):
+        argv = run(file, task, "uv.lock", venv="535c94a45c6e")["argv"]
+        assert argv[argv.index("--python") + 1] == f"{shared}/bin/python"
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,21 @@ def test_a_sqlite_file_inside_the_source_moves_to_the_state_directory(overlay: O
     assert found["DATABASES"]["default"]["NAME"] == where
 
 
+def test_what_is_inside_shared_packages_moves_too(overlay: Overlay, tmp_path: Path) -> None:
+    """A program's first line names the shared venv itself, so an installed project's settings believe to be there."""
+    release, packages = tmp_path / "releases/r", tmp_path / "venvs/535c94a45c6e/lib/python3.13/site-packages"
+    (release / "src").mkdir(parents=True)
+    packages.mkdir(parents=True)
+    (release / "venv").symlink_to("../../venvs/535c94a45c6e")
+    theirs = f"""
+DATABASES = {{'default': {{'ENGINE': 'django.db.backends.sqlite3', 'NAME': '{packages}/db.sqlite3'}}}}
+MEDIA_ROOT = '{packages}/media'
+"""
+    found = overlay(theirs, ASGIWAY_SOURCE_DIR=f"{release}/src")
+    assert found["DATABASES"]["default"]["NAME"] == "/var/lib/shop/db.sqlite3"
+    assert found["MEDIA_ROOT"] == "/srv/shop/media"
+
+
 @pytest.mark.parametrize(
     ("line", "root"),
     [

@@ -194,6 +194,8 @@ def wrong(state: State, live: str, keep: int = 5) -> list[str]:
         found.append(f"{len(whole)} releases are kept")
     if live not in whole:
         found.append("the live release is not whole")
+    shared = {one["venv"] for one in state["releases"].values()}
+    found += [f"the packages {name} belong to no release" for name in state["venvs"] if name not in shared]
     found += [
         f"{path} belongs to no release"
         for path in state["definitions"]

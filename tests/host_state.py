@@ -44,12 +44,13 @@ def read_json(path: Path) -> Any:
 
 
 def releases(app: str) -> dict[str, dict[str, Any]]:
-    """Return the release directories: complete (with the id in it), bad."""
+    """Return the release directories: complete (with the id in it), bad, the name of the venv that it shares or ''."""
     root = Path(f"/srv/{app}/releases")
     return {
         name: {
             "complete": (read_json(root / name / "release.json") or {}).get("id") == name,
             "bad": (root / name / "bad").exists(),
+            "venv": Path(os.path.realpath(root / name / "venv")).name.removeprefix("venv"),
         }
         for name in names(str(root))
     }
@@ -203,6 +204,7 @@ def main(app: str) -> None:
         {
             "live": live.readlink().name if live.is_symlink() else "",
             "releases": releases(app),
+            "venvs": names(f"/srv/{app}/venvs"),
             "history": history(app),
             "running": running(app),
             "units": systemd_units(app),

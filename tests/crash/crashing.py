@@ -45,8 +45,9 @@ class Crasher:
         self.known: set[str] = set()  # found before: each finding belongs to the kill that made it
 
     def words(self, *more: str) -> tuple[str, ...]:
-        """Return the words of a deploy of content that was never deployed before."""
-        return (*WORDS, json.dumps({"app_env": {"MARK": uuid4().hex}}), *more)
+        """Return the words of a deploy of content that was never deployed before, with packages that nobody shares."""
+        new = {"app_env": {"MARK": uuid4().hex}, "packages_renewed": uuid4().hex}
+        return (*WORDS, json.dumps(new), *more)
 
     def record(self, playbook: str, *words: str) -> list[dict[str, Any]]:
         """Run a playbook to its end; return its tasks in order."""

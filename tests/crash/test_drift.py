@@ -56,5 +56,6 @@ def test_new_code_takes_no_more_tasks_than_a_release_needs(crasher: Crasher) -> 
     run = site.change("deploy", *words, *changed_code(crasher, 0))
     assert site.health()["release"] != before
     assert "Remove the releases' files" in run.output, "none was retired, so this counts too few"
+    assert "Install the project's packages" not in run.output, "they are those of the release before"
     (tasks,) = re.findall(r"ok=(\d+)", run.output)
     assert int(tasks) <= CODE_TASKS, run.output[-6000:]

@@ -165,7 +165,8 @@ def measure(bench: Bench, plant: bool) -> None:
         bench.compare("uvicorn, who am I", KIT, other, [LITTLE])
     bench.deploy("daphne", 1)
     bench.compare("daphne, a page", KIT, bench.engine(), [PAGE], 0.90)
-    command = "daphne -b 127.0.0.1 -p 18000 --access-log /dev/null config.asgi:application"
+    # as printed there, which logs each request
+    command = "daphne -b 127.0.0.1 -p 18000 --access-log - --proxy-headers config.asgi:application"
     with bench.other("Channels' documentation", command, True) as other:
         bench.compare("daphne, a page", KIT, other, [PAGE], 1.3)
         bench.compare("daphne, who am I", KIT, other, [LITTLE])

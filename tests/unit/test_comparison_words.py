@@ -103,3 +103,11 @@ def test_no_app_has_the_name_of_a_compared_site() -> None:
     for name in (*names, "comparison"):  # the last is the lock's
         message = validate_words({**INVENTORY, "app_name": name}, wiring=False)["msg"]
         assert "a name that the system uses itself" in message
+
+
+def test_the_lock_of_a_comparison_can_be_taken_away_as_its_message_says() -> None:
+    ignore = ["server", "app_path"]
+    for command, passes in (("./asgiway unlock", True), ("./asgiway remove", False)):
+        given = {**INVENTORY, "app_name": "comparison"}
+        result = validate_words(given, wiring=False, ignore=ignore, command=command)
+        assert bool(result.get("failed")) is not passes, result

@@ -63,8 +63,8 @@ def fingerprint() -> str:
     from django.conf import settings
 
     source = Path(os.environ["ASGIWAY_SOURCE_DIR"])
-    loaded = {Path(module.__file__) for module in [*sys.modules.values()] if getattr(module, "__file__", None)}
-    files = [file for file in loaded if file.is_relative_to(source) and file.is_file()]
+    loaded = [getattr(module, "__file__", None) for module in [*sys.modules.values()]]
+    files = {Path(file) for file in loaded if file and Path(file).is_relative_to(source) and Path(file).is_file()}
     parts = [
         sys.version,
         sorted(f"{one.name} {one.version}" for one in distributions()),

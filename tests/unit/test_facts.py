@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import tools
 from ansible.modules import setup
 from ansible_collections.asgiway.django.plugins.modules import facts
-from conftest import RunModule
 
+RunModule = Callable[..., dict[str, Any]]
 # by modules of roles, where they need them
 OTHERS = {"tcp_listen", "udp_listen", "getent_group"}
 

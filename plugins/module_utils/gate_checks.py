@@ -36,12 +36,13 @@ class Outcome:
 
 @dataclass
 class Check:
-    """One line of the gate's result; seconds is how long the verdict took."""
+    """One line of the gate's result; seconds is how long the verdict took, proof what spares a later gate the same."""
 
     name: str
     ok: bool
     detail: str
     seconds: float
+    proof: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the check as plain data for the module's result."""

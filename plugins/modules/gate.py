@@ -226,11 +226,8 @@ def tolerant(path: str, site: Site, timeout: float, idle: float = 0.0) -> Outcom
     return replace(outcome, kind="good") if outcome.chosen else outcome
 
 
-def run_checks(params: dict[str, Any], run: Run, ask: Ask, proof: list[str]) -> Iterator[Check]:
-    """Yield each passed check; raise Refused at the first one that does not pass.
-
-    `proof` is left with the proof that an idle WebSocket lives, where there is one.
-    """
+def run_checks(params: dict[str, Any], run: Run, ask: Ask) -> Iterator[Check]:
+    """Yield each passed check; raise Refused at the first one that does not pass."""
     words = ("host", "scheme", "health_path", "release", "websocket_path", "websocket_message")
     site = Site(**{word: params[word] for word in words})
     deadline = time.monotonic() + params["timeout"]
@@ -252,14 +249,14 @@ def run_checks(params: dict[str, Any], run: Run, ask: Ask, proof: list[str]) -> 
     idle = params["idle_seconds"]
     for path in params["ws_sockets"][:1] if idle else []:
         name = f"WebSocket {site.websocket_path} idle for {idle:g} s over {path}"
-        proof[:] = [proof_of(params, loaded)]
-        if proof[0] and proof[0] in params["idle_proofs"]:
-            yield Check(name, True, "proved by a release before, and nothing that decides about it differs", 0.0)
+        proof = proof_of(params, loaded)
+        if proof and proof in params["idle_proofs"]:
+            yield Check(name, True, "proved by a release before, and nothing that decides about it differs", 0.0, proof)
             continue
         # once: a second try would only hide that the first visitor is cut
         started = time.monotonic()
         outcome = speak(path, site, 10.0, idle)
-        check = Check(name, outcome.kind == "good", outcome.detail, round(time.monotonic() - started, 2))
+        check = Check(name, outcome.kind == "good", outcome.detail, round(time.monotonic() - started, 2), proof)
         if not check.ok:
             raise Refused(check, outcome.hint)
         yield check
@@ -356,15 +353,14 @@ def main() -> None:
         return out or err
 
     checks: list[dict[str, Any]] = []
-    proof = [""]
     try:
-        for check in run_checks(module.params, run, ask, proof):
+        for check in run_checks(module.params, run, ask):
             checks.append(check.as_dict())
     except Refused as refused:
         log = last_lines(module.params["log_command"], module.params["log_files"], run)
         checks.append(refused.check.as_dict())
         module.fail_json(msg=str(refused) + (f"\n{log}" if log else ""), checks=checks)
-    module.exit_json(changed=False, checks=checks, idle_proof=proof[0])
+    module.exit_json(changed=False, checks=checks, idle_proof=next(filter(None, (one["proof"] for one in checks)), ""))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ class Word:
     meaning: str = ""
     format: str = ""  # network or ports
     reserved: frozenset[str] = frozenset()
+    unreserved_for: str = ""  # the one command that takes a reserved name
     secret: bool = False
     elements: str = "str"
     description: str = ""
@@ -155,6 +156,7 @@ def _word(name: str, option: Mapping[str, Any], constraint: Mapping[str, Any], *
         meaning=str(constraint.get("meaning", "")),
         format=str(constraint.get("format", "")),
         reserved=frozenset(str(value) for value in constraint.get("reserved", ())),
+        unreserved_for=str(constraint.get("unreserved_for", "")),
         secret=bool(option.get("no_log", False)),
         elements=str(option.get("elements", "str")),
         description=" ".join(str(option.get("description", "")).split()),

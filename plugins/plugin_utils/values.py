@@ -13,8 +13,6 @@ from ansible_collections.asgiway.django.plugins.plugin_utils import background, 
 from ansible_collections.asgiway.django.plugins.plugin_utils.declaration import COMMAND, Word, WordsError
 from ansible_collections.asgiway.django.plugins.plugin_utils.spelling import show, suggest
 
-# takes a lock away and nothing else, and that of a comparison has a name that no app has
-UNLOCK = "./asgiway unlock"
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 # names that the kit gives to every process itself
 KIT_ENV = re.compile(r"ASGIWAY_.*|DJANGO_SETTINGS_MODULE")
@@ -123,7 +121,7 @@ def _check_text(word: Word, text: str, subject: str, command: str) -> None:
     wrong = word.pattern and not re.fullmatch(word.pattern, text, re.ASCII)
     if wrong or (word.format and not _FORMATS[word.format](text)):
         raise WordsError(f"{subject}; it must be {word.meaning or word.pattern}.{try_word(word, command)}")
-    if text in word.reserved and command != UNLOCK:
+    if text in word.reserved and command != word.unreserved_for:
         raise WordsError(f"{subject}, a name that the system uses itself; choose another.{try_word(word, command)}")
 
 

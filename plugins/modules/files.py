@@ -14,6 +14,7 @@ description:
   - A file is written beside its place and renamed, so that nobody reads half of it. What is as it should be stays as
     it is, also the time of its last writing.
   - No link is followed, neither to write, nor to give away, nor to remove what is behind it.
+  - An archive comes last. It is unpacked elsewhere, and appears with owners and modes, by renames of what is in it.
 options:
   directory:
     description: What relative names are relative to.
@@ -58,6 +59,13 @@ options:
     description: Contents of files by their names, which are shown nowhere, nor written into the host's log.
     type: dict
     default: {}
+  archive:
+    description: A tar.gz on the controller. What is in it comes into O(directory), where nothing but empty directories
+      may have its names.
+    type: path
+  archive_group:
+    description: The group that may read what was in the archive. Root owns it, and others may do nothing.
+    type: str
 attributes:
   check_mode:
     description: Tells what would change.
@@ -79,6 +87,8 @@ EXAMPLES = r"""
       - {name: env, mode: "0600"}
       - {name: launch, content: "{{ lookup('ansible.builtin.template', 'launch.sh.j2') }}", mode: "0755"}
       - {name: http/1.sock, state: link, target: /run/shop/0123456789ab/asgi-1.sock}
+    archive: /home/me/.cache/shop.tar.gz
+    archive_group: shop
 """
 
 RETURN = r"""
@@ -90,8 +100,11 @@ paths:
 """
 
 import glob
+import grp
 import os
 import shutil
+import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +209,28 @@ class Placer:
             draft.replace(path)
         return True
 
+    def unpack(self, archive: str, group: str) -> list[Path]:
+        """Return where the parts of an archive came to."""
+        if self.dry:
+            return [self.directory]
+        gid = grp.getgrnam(group).gr_gid
+        self._room(self.directory / "unpacked")
+        with tempfile.TemporaryDirectory(prefix=".unpacked.", dir=self.directory) as room:
+            argv = ["tar", "--extract", "--gzip", "--file", archive, "--directory", room, "--no-same-owner"]
+            self.module.run_command(argv, check_rc=True)
+            for folder, folders, names in os.walk(room):
+                for path in [Path(folder) / name for name in folders + names]:
+                    hand_over(path, gid)
+            return [part.rename(self.directory / part.name) for part in sorted(Path(room).iterdir())]
+
+
+def hand_over(path: Path, gid: int) -> None:
+    """Let root write, and the group read and enter; a link stays as it is, but for its owners."""
+    os.chown(path, 0 if os.geteuid() == 0 else -1, gid, follow_symlinks=False)
+    if not path.is_symlink():
+        enter = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+        path.chmod(0o750 if enter else 0o640)
+
 
 def main() -> None:
     """Run the module."""
@@ -217,7 +252,10 @@ def main() -> None:
             },
             # not beside `content`: of several lines within a list Ansible would write it into the host's log
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "archive": {"type": "path"},
+            "archive_group": {"type": "str"},
         },
+        required_together=[("archive", "archive_group")],
         supports_check_mode=True,
     )
     params = module.params
@@ -234,6 +272,10 @@ def main() -> None:
             changed += placer.take_away(name)
         for wanted in params["files"]:
             changed += placer.place(wanted)
+        if params["archive"]:
+            changed += placer.unpack(params["archive"], params["archive_group"])
+    except KeyError:
+        module.fail_json(msg=f"there is no group {params['archive_group']}.")
     except OSError as error:
         module.fail_json(msg=f"{error.filename or params['directory']} cannot be made or removed: {error.strerror}.")
     diff = {"diff": placer.diff} if module._diff else {}

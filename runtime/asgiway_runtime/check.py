@@ -1,19 +1,36 @@
 """Check a release with its own Python before anything of it starts: `python -m asgiway_runtime.check`.
 
-Imports what the processes will import, runs Django's checks and sends one message through the channel layer.
-Prints one line per check; on failure the traceback, and exits with 1.
+With --collect it collects the release's static files first: one start of the project less. --after is a command of the
+project's own, run between the two. Then it runs Django's checks, imports what the processes will import, and sends one
+message through the channel layer. Prints one line per check; on failure the traceback, and exits with 1.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
+from asgiway_runtime import commands
+
 LAYER_SECONDS = 10
+
+
+def collect() -> None:
+    """Run collectstatic into the release's own STATIC_ROOT."""
+    import django
+    from django.apps import apps
+    from django.core.management import call_command
+
+    django.setup()
+    if apps.is_installed("django.contrib.staticfiles"):
+        call_command("collectstatic", interactive=False, verbosity=1)
+    else:
+        sys.stdout.write("django.contrib.staticfiles is not installed: no static files\n")
 
 
 def applications() -> str:
@@ -127,11 +144,18 @@ def channel_layer() -> str:
     return f"{type(layer).__name__} passed a message on"
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run all checks in order; the first failure ends with its traceback."""
+    parser = argparse.ArgumentParser(prog="python -m asgiway_runtime.check", description=__doc__)
+    parser.add_argument("--collect", action="store_true", help="collect the static files first")
+    parser.add_argument("--after", action="append", default=[], help="a command to run after that; may be repeated")
+    given = parser.parse_args(arguments)
+    if given.collect:
+        collect()
+    commands.run(given.after)
     for check in (django_checks, secret_keys, applications, uploads, channel_layer):
         sys.stdout.write(f"{check.__name__}: {check()}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

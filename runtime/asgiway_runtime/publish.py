@@ -1,16 +1,19 @@
 """Publish a release's static files into the root that all releases share.
 
-publish.py FROM TO              Files of other releases stay, so a page of either release finds its own hashed names.
-                                Each file appears by a rename.
-publish.py --prune RELEASES TO  Removes what no kept release has: RELEASES/*/static are all of them.
+publish.py [--live=LINK] FROM TO  Files of other releases stay, so a page of either release finds its own hashed names.
+                                  Each file appears by a rename. LINK then leads to the release whose static files are
+                                  FROM, which lies below the link's own directory.
+publish.py --prune RELEASES TO    Removes what no kept release has: RELEASES/*/static are all of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import filecmp
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -50,7 +53,31 @@ def prune(releases: Path, target: Path) -> list[Path]:
     return removed
 
 
+def point(link: Path, release: Path) -> list[Path]:
+    """Let a link lead to a release, by a rename; return it when it did not."""
+    target = release.relative_to(link.parent)
+    if link.is_symlink() and link.readlink() == target:
+        return []
+    draft = link.with_name(f".{link.name}.new")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(target)
+    draft.replace(link)
+    return [link]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what was asked, and print what was changed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prune", action="store_true")
+    parser.add_argument("--live", type=Path, metavar="LINK")
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    given = parser.parse_args(arguments)
+    done = (prune if given.prune else publish)(given.source, given.target)
+    if given.live:
+        done += point(given.live, given.source.parent)
+    sys.stdout.write("".join(f"{path}\n" for path in done))
+
+
 if __name__ == "__main__":
-    arguments = [Path(word) for word in sys.argv[1:] if word != "--prune"]
-    for name_done in (prune if "--prune" in sys.argv else publish)(*arguments):
-        sys.stdout.write(f"{name_done}\n")
+    main(sys.argv[1:])

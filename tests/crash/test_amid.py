@@ -98,7 +98,7 @@ def test_a_redis_that_was_configured_and_not_restarted_is_restarted_by_the_next_
     "boundary",
     [
         "app_server : Ask the new release whether it is good#1",
-        "release : Point live at the release#1",
+        "release : Publish the static files, and point live at the release#1",
         "app_server : Stop the release's processes, now and at boot#1",
     ],
 )
@@ -119,7 +119,7 @@ def test_a_killed_rollback_is_finished_by_the_same_one(
 @pytest.mark.parametrize(
     "boundary",
     [
-        "release : Point live at the release#1",
+        "release : Publish the static files, and point live at the release#1",
         "app_server : Stop the release's processes, now and at boot#1",
     ],
 )
@@ -142,7 +142,7 @@ def test_a_rollback_that_was_killed_after_the_switch_is_finished_by_another(
     [
         "See what runs of it#1",
         "app_server : Stop the release's processes, now and at boot#1",
-        "app_server : Remove the releases' definitions and output#1",
+        "Remove the releases' files, definitions and output#1",
     ],
 )
 def test_an_undo_that_was_killed_is_finished_by_the_next_run(
@@ -174,8 +174,8 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Crasher]:
     "boundary",
     [
         "host : Create the app's user#1",
-        "release : Unpack the source#1",
-        "release : Point live at the release#1",
+        "release : Unpack the source, among what belongs beside it#1",
+        "release : Publish the static files, and point live at the release#1",
     ],
 )
 def test_a_first_deploy_that_was_killed_is_finished_by_the_next(fresh: Crasher, boundary: str) -> None:

@@ -19,17 +19,16 @@ pytestmark = pytest.mark.timeout(1800)
 # change the host, or wait for it, and report no change
 QUIET = (
     "Take the lock",
-    "Check the release with its own Python",
     "Ask the new release whether it is good",
     "See a new connection land on it",
     "Wait until nobody is connected to release",
     "Give the lock back",
 )
 CORE = (
-    "release : Unpack the source#1",
+    "release : Unpack the source, among what belongs beside it#1",
     "release : Mark the release as whole#1",
     "app_server : Start the release's processes, now and at boot#1",
-    "release : Point live at the release#1",
+    "release : Publish the static files, and point live at the release#1",
     "app_server : Stop the release's processes, now and at boot#1",
 )
 
@@ -74,10 +73,10 @@ def test_a_deploy_killed_after_any_task_is_healed_by_the_next(
 @pytest.mark.parametrize(
     "boundary",
     [
-        pytest.param("release : Unpack the source#1", marks=pytest.mark.core),
+        pytest.param("release : Unpack the source, among what belongs beside it#1", marks=pytest.mark.core),
         "release : Mark the release as whole#1",
         "app_server : Start the release's processes, now and at boot#1",
-        "release : Point live at the release#1",
+        "release : Publish the static files, and point live at the release#1",
     ],
 )
 def test_a_killed_deploy_is_healed_by_one_of_something_else(

@@ -39,7 +39,7 @@ def answers(url: str) -> list[str]:
     [
         "release : Lay the routes out where nginx looks for them#1",
         "app_server : Start the release's processes, now and at boot#1",
-        "release : Point live at the release#1",
+        "release : Publish the static files, and point live at the release#1",
     ],
 )
 def test_the_routes_of_a_killed_deploy_are_those_of_what_is_live(

@@ -90,7 +90,7 @@ def test_commands_run_around_the_step_with_the_releases_python_first(tmp_path: P
     assert done.returncode == 0, done.stderr
     python = Path(tools.django_python()).parent / "python"
     assert (tmp_path / "after").read_text().split() == ["a", str(python), "b", str(python)]
-    done = deploy_step(tmp_path, "asgiway_runtime.collect", "--after=touch collected")
+    done = deploy_step(tmp_path, "asgiway_runtime.check", "--collect", "--after=touch collected")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "collected").exists()
 
@@ -100,7 +100,7 @@ def test_commands_run_around_the_step_with_the_releases_python_first(tmp_path: P
     [
         ("asgiway_runtime.migrate", "5", "--before=echo the reason; exit 3", "--after=touch after"),
         ("asgiway_runtime.migrate", "5", "--after=echo the reason; exit 3", "--after=touch after"),
-        ("asgiway_runtime.collect", "--after=echo the reason; exit 3", "--after=touch after"),
+        ("asgiway_runtime.check", "--collect", "--after=echo the reason; exit 3", "--after=touch after"),
     ],
 )
 def test_the_first_that_fails_stops_the_step_and_its_reason_is_where_a_deploy_looks(

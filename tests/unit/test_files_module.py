@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +165,72 @@ def test_a_file_has_one_content(
     )
     assert result["msg"] == "env needs content or an entry in secrets, and not both."
     assert list(tmp_path.iterdir()) == []
+
+
+GROUP = grp.getgrgid(os.getgid()).gr_name
+
+
+def packed(tmp_path: Path) -> Path:
+    """An archive as the source is packed: without entries for directories."""
+    tree = tmp_path / "tree"
+    (tree / "src/shop").mkdir(parents=True)
+    (tree / "src/shop/views.py").touch(mode=0o600)
+    (tree / "src/manage.py").touch(mode=0o777)
+    (tree / "src/outside").symlink_to("/etc/hostname")
+    archive = tmp_path / "source.tar.gz"
+    files_in_it = [str(path.relative_to(tree)) for path in sorted(tree.rglob("*")) if not path.is_dir()]
+    subprocess.run(["tar", "--create", "--gzip", "--file", archive, "--directory", tree, *files_in_it, "src/outside"])
+    return archive
+
+
+def test_an_archive_appears_whole_and_the_group_may_read_it(run_module: RunModule, tmp_path: Path) -> None:
+    root, options = tmp_path / "release", {"archive": str(packed(tmp_path)), "archive_group": GROUP}
+    hostname = Path("/etc/hostname").stat()
+    result = run_module(files.main, directory=str(root), files=WANTED, secrets=SECRETS, **options)
+    assert names(result, root) == ["src", "env", "http/1.sock", "src"]
+    modes = {
+        path.name: oct(path.stat().st_mode & 0o7777) for path in (root / "src").rglob("*") if path.name != "outside"
+    }
+    assert modes == {"shop": "0o750", "views.py": "0o640", "manage.py": "0o750"}
+    assert oct((root / "src").stat().st_mode & 0o7777) == "0o750"
+    assert str((root / "src/outside").readlink()) == "/etc/hostname"
+    assert Path("/etc/hostname").stat() == hostname
+    assert sorted(path.name for path in root.iterdir()) == ["env", "http", "src"]
+
+
+def test_an_archive_does_not_mix_with_what_is_there(run_module: RunModule, tmp_path: Path) -> None:
+    root, options = tmp_path / "release", {"archive": str(packed(tmp_path)), "archive_group": GROUP}
+    (root / "src").mkdir(parents=True)
+    (root / "src/old.py").touch()
+    result = run_module(files.main, directory=str(root), **options)
+    assert result["failed"], result
+    assert [path.name for path in root.iterdir()] == ["src"], "something else is left"
+    assert [path.name for path in (root / "src").iterdir()] == ["old.py"]
+
+
+def test_an_archives_group_must_be_there(run_module: RunModule, tmp_path: Path) -> None:
+    options = {"archive": str(packed(tmp_path)), "archive_group": "nobodys-group"}
+    result = run_module(files.main, directory=str(tmp_path), **options)
+    assert result["msg"] == "there is no group nobodys-group."
+    assert run_module(files.main, _check=True, directory=str(tmp_path), **options)["changed"]
+
+
+@pytest.mark.parametrize("archive", [True, False], ids=["there", "missing"])
+def test_the_controllers_archive_is_taken_to_the_host(tmp_path: Path, archive: bool) -> None:
+    """By the action plugin, as a task: an archive that is not there is named, and nothing is made."""
+    source = packed(tmp_path) if archive else tmp_path / "missing.tar.gz"
+    options = f"directory={tmp_path}/release archive={source} archive_group={GROUP}"
+    done = subprocess.run(
+        ["ansible", "-i", "localhost,", "-c", "local", "localhost", "-m", "asgiway.django.files", "-a", options],
+        env={
+            **os.environ,
+            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"),
+            "ANSIBLE_REMOTE_TEMP": str(tmp_path / "remote"),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode == 0) == archive, done.stdout + done.stderr
+    assert (tmp_path / "release/src/manage.py").exists() == archive
+    assert archive or "missing.tar.gz is no file of the controller's" in done.stdout
+    assert not archive or not list((tmp_path / "remote").iterdir()), "the archive stays on the host"

@@ -19,6 +19,7 @@ HOME = "/srv/shop/releases/0123456789ab"
 BUILD = [f"{HOME}/launch", "-l", "/run/lock/shop.busy", f"{HOME}/build.env", "/opt/asgiway/bin/uv"]
 PYTHON = ["--quiet", "--python", f"{HOME}/venv/bin/python", "--compile-bytecode"]
 ENGINE = ["gunicorn>=23"]
+CHECK = "Collect the static files, and check the release with its own Python"
 COMMANDS = [
     "npm ci",
     {"run": "a b", "when": "after_static"},
@@ -149,7 +150,7 @@ def test_programs_of_the_runtime_are_told_the_commands_around_them(tmp_path: Pat
     """In a process of its own, for the collection's filters: Ansible's loader of collections stays in a process."""
     tasks = {
         name: next(task for task in yaml.safe_load((ROLE / f"tasks/{name}.yml").read_text()) if task["name"] == title)
-        for name, title in {"check": "Collect the static files", "migrate": "Migrate the database"}.items()
+        for name, title in {"check": CHECK, "migrate": "Migrate the database"}.items()
     }
     seen = [
         {
@@ -180,7 +181,7 @@ def test_programs_of_the_runtime_are_told_the_commands_around_them(tmp_path: Pat
         check=True,
     )
     assert json.loads((tmp_path / "check").read_text()) == [
-        *("python", "-m", "asgiway_runtime.collect", "--after=a b", "--after=c")
+        *("python", "-m", "asgiway_runtime.check", "--collect", "--after=a b", "--after=c")
     ]
     assert json.loads((tmp_path / "migrate").read_text()) == [
         *("python", "-m", "asgiway_runtime.migrate", "5", "--database=default"),

@@ -92,6 +92,21 @@ def test_the_command_prints_what_it_wrote(release: Path, shared: Path) -> None:
     assert second == ""
 
 
+def test_the_link_leads_to_the_release_once_its_files_are_there(release: Path, shared: Path) -> None:
+    live = release.parents[1] / "live"
+    live.symlink_to("another")
+    argv = [sys.executable, publish.__file__, f"--live={live}", str(release), str(shared)]
+    first, second = (subprocess.run(argv, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert str(live.readlink()) == str(release.parent.relative_to(live.parent))
+    assert (first.splitlines()[-1], second) == (str(live), "")
+    live.unlink()
+    live.symlink_to("another")
+    shutil.rmtree(shared)
+    shared.touch()
+    assert subprocess.run(argv, capture_output=True).returncode
+    assert str(live.readlink()) == "another", "switched without its static files"
+
+
 def test_what_no_kept_release_has_is_pruned(tmp_path: Path, shared: Path) -> None:
     for release, name in (("one", "deep/a.1.css"), ("one", "both.css"), ("two", "both.css")):
         path = tmp_path / "releases" / release / "static" / name

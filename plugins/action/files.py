@@ -25,6 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 shell = self._connection._shell
                 place = shell.join_path(self._make_tmp_path(), "archive.tar.gz")
                 arguments["archive"] = self._transfer_file(archive, place)
-            return result | self._execute_module(module_args=arguments, task_vars=task_vars)
+            result |= self._execute_module(module_args=arguments, task_vars=task_vars)
+            return result
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)

@@ -38,10 +38,12 @@ options:
       state:
         description: What it is.
         type: str
-        choices: [file, directory, link]
+        choices: [file, directory, link, line]
         default: file
       content:
-        description: Of a file; C(--diff) shows it. A file whose name is in O(secrets) has none here.
+        description: >-
+          Of a file; C(--diff) shows it. A file whose name is in O(secrets) has none here. Of a C(line) what the last
+          line of a file is to be: it is added to what the file has.
         type: str
       target:
         description: Of a link.
@@ -151,8 +153,8 @@ class Placer:
     def place(self, wanted: dict[str, Any]) -> list[Path]:
         """Return the path where it differs from what is wanted, and mend it."""
         path = self.directory / wanted["name"]
-        make = {"file": self._file, "directory": self._directory, "link": self._link}[wanted["state"]]
-        changed = make(path, wanted)
+        kinds = {"file": self._file, "directory": self._directory, "link": self._link, "line": self._line}
+        changed = kinds[wanted["state"]](path, wanted)
         if self._stands(path) and wanted["state"] != "link":
             asked = {key: wanted[key] for key in ("owner", "group", "mode") if wanted[key] is not None}
             arguments = self.module.load_file_common_arguments(asked, path=str(path))
@@ -173,6 +175,13 @@ class Placer:
             self._room(path)
             path.mkdir(mode=int(wanted["mode"] or "0755", 8))
         return True
+
+    def _line(self, path: Path, wanted: dict[str, Any]) -> bool:
+        before = path.read_text(encoding="utf-8") if self._stands(path) else ""
+        if before.splitlines()[-1:] == [wanted["content"]]:
+            return False
+        ended = before + ("" if before.endswith("\n") or not before else "\n")
+        return self._file(path, {**wanted, "content": f"{ended}{wanted['content']}\n"})
 
     def _file(self, path: Path, wanted: dict[str, Any]) -> bool:
         secret = self.secrets.get(wanted["name"])
@@ -245,10 +254,10 @@ def main() -> None:
                 "default": [],
                 "options": {
                     "name": {"type": "str", "required": True},
-                    "state": {"type": "str", "choices": ["file", "directory", "link"], "default": "file"},
+                    "state": {"type": "str", "choices": ["file", "directory", "link", "line"], "default": "file"},
                     **texts,
                 },
-                "required_if": [("state", "link", ["target"])],
+                "required_if": [("state", "link", ["target"]), ("state", "line", ["content"])],
             },
             # not beside `content`: of several lines within a list Ansible would write it into the host's log
             "secrets": {"type": "dict", "default": {}, "no_log": True},

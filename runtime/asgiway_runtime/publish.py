@@ -1,9 +1,10 @@
 """Publish a release's static files into the root that all releases share.
 
-publish.py [--live=LINK] FROM TO  Files of other releases stay, so a page of either release finds its own hashed names.
-                                  Each file appears by a rename. LINK then leads to the release whose static files are
-                                  FROM, which lies below the link's own directory.
-publish.py --prune RELEASES TO    Removes what no kept release has: RELEASES/*/static are all of them.
+publish.py FROM TO              Files of other releases stay, so a page of either release finds its own hashed names.
+                                Each file appears by a rename.
+publish.py --prune RELEASES TO  Removes what no kept release has: RELEASES/*/static are all of them.
+publish.py --live=LINK FROM TO  Does both, FROM being RELEASES/ID/static, and then lets LINK lead to that release. The
+                                link comes last: whoever calls this takes a failure for a switch that was not made.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     done = (prune if given.prune else publish)(given.source, given.target)
     if given.live:
-        done += point(given.live, given.source.parent)
+        release = given.source.parent
+        done += prune(release.parent, given.target) + point(given.live, release)
     sys.stdout.write("".join(f"{path}\n" for path in done))
 
 

@@ -167,6 +167,20 @@ def test_a_file_has_one_content(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_line_is_added_once_to_what_is_there(run_module: RunModule, tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    for there in ("", "1\n", "1", "1\n2\n1\n"):
+        history.write_text(there)
+        line = {"name": "history", "state": "line", "content": "2", "mode": "0644"}
+        results = [run_module(files.main, directory=str(tmp_path), files=[line]) for _ in range(2)]
+        assert [result["changed"] for result in results] == [True, False]
+        assert history.read_text() == "\n".join([*there.split(), "2", ""])
+        assert history.stat().st_mode & 0o777 == 0o644
+    history.unlink()
+    assert run_module(files.main, _check=True, directory=str(tmp_path), files=[line])["changed"]
+    assert not history.exists()
+
+
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
 

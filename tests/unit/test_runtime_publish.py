@@ -92,13 +92,16 @@ def test_the_command_prints_what_it_wrote(release: Path, shared: Path) -> None:
     assert second == ""
 
 
-def test_the_link_leads_to_the_release_once_its_files_are_there(release: Path, shared: Path) -> None:
-    live = release.parents[1] / "live"
+def test_the_link_leads_to_the_release_once_its_files_are_there(tmp_path: Path, shared: Path) -> None:
+    live, static = tmp_path / "live", tmp_path / "releases/new/static"
+    static.mkdir(parents=True)
+    (static / "b.css").touch()
+    (shared / "of_a_retired_release.css").touch()
     live.symlink_to("another")
-    argv = [sys.executable, publish.__file__, f"--live={live}", str(release), str(shared)]
+    argv = [sys.executable, publish.__file__, f"--live={live}", str(static), str(shared)]
     first, second = (subprocess.run(argv, capture_output=True, text=True, check=True).stdout for _ in range(2))
-    assert str(live.readlink()) == str(release.parent.relative_to(live.parent))
-    assert (first.splitlines()[-1], second) == (str(live), "")
+    assert str(live.readlink()) == "releases/new"
+    assert (first.split(), second) == (["b.css", "of_a_retired_release.css", str(live)], "")
     live.unlink()
     live.symlink_to("another")
     shutil.rmtree(shared)

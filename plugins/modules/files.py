@@ -229,11 +229,11 @@ class Placer:
             self.module.run_command(argv, check_rc=True)
             for folder, folders, names in os.walk(room):
                 for path in [Path(folder) / name for name in folders + names]:
-                    hand_over(path, gid)
+                    lend(path, gid)
             return [part.rename(self.directory / part.name) for part in sorted(Path(room).iterdir())]
 
 
-def hand_over(path: Path, gid: int) -> None:
+def lend(path: Path, gid: int) -> None:
     """Let root write, and the group read and enter; a link stays as it is, but for its owners."""
     os.chown(path, 0 if os.geteuid() == 0 else -1, gid, follow_symlinks=False)
     if not path.is_symlink():

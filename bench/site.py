@@ -11,8 +11,9 @@ as the kernel counts it, and hardly knows noise. It ends with 1 when a ratio is 
 
 The others are the configuration in Channels' documentation (supervisor's TCP socket and a proxy without keep-alive),
 and the command in cookiecutter-django's compose file (gunicorn with uvicorn's worker, whitenoise), with as many
-processes as the kit has. `--plant` lets the kit's wrapper wait a tenth of a second in each request under WSGI, which
-must be found.
+processes as the kit has. `--plant` slows the kit down, which must be found: `sleep` lets its wrapper wait a tenth of a
+second in each request under WSGI, `workers` gives it half of the processes, and `keepalive` has nginx connect anew for
+each request.
 """
 
 from __future__ import annotations
@@ -111,6 +112,13 @@ class Bench:
             app_path=self._project, server=server, workers=workers, drain_seconds=1, requests_per_address=0
         )
 
+    def connect_anew(self) -> None:
+        """Have nginx keep no connection to the app."""
+        site = "/etc/nginx/sites-available/sample.conf"
+        self._host.run(
+            f"grep -q keepalive {site}; sed -i '/^upstream/,/^}}/{{/keepalive/d}}' {site}; nginx -qt; nginx -s reload"
+        )
+
     def slow_down(self) -> None:
         """Let the wrapper wait in each request under WSGI."""
         wrapper = f"{self._release}/runtime/asgiway_runtime/wsgi.py"
@@ -155,23 +163,27 @@ class Bench:
         self.rows.append(Row(what, two.name, least, pairs))
 
 
-def measure(bench: Bench, plant: bool) -> None:
+def measure(bench: Bench, plant: str) -> None:
     """Make all comparisons."""
     bench.deploy("uvicorn", 1)
+    if plant == "keepalive":
+        bench.connect_anew()
     bench.compare("uvicorn, a page", KIT, bench.engine(), [PAGE], 0.90)
     command = "uvicorn config.asgi:application --host 127.0.0.1 --port 18000 --no-access-log"
     with bench.other("Channels' documentation", command, True) as other:
         bench.compare("uvicorn, a page", KIT, other, [PAGE])
         bench.compare("uvicorn, who am I", KIT, other, [LITTLE])
     bench.deploy("daphne", 1)
+    if plant == "keepalive":
+        bench.connect_anew()
     bench.compare("daphne, a page", KIT, bench.engine(), [PAGE], 0.90)
     # as printed there, which logs each request
     command = "daphne -b 127.0.0.1 -p 18000 --access-log - --proxy-headers config.asgi:application"
     with bench.other("Channels' documentation", command, True) as other:
         bench.compare("daphne, a page", KIT, other, [PAGE], 1.3)
         bench.compare("daphne, who am I", KIT, other, [LITTLE])
-    bench.deploy("hybrid", 2)
-    if plant:
+    bench.deploy("hybrid", 1 if plant == "workers" else 2)
+    if plant == "sleep":
         bench.slow_down()
     command = "gunicorn config.asgi:application --bind 127.0.0.1:18000 -w 2 -k uvicorn_worker.UvicornWorker"
     with bench.other("cookiecutter-django's command", command, False) as other:
@@ -188,7 +200,9 @@ def main() -> int:
     parser = options_of(__doc__ or "")
     parser.add_argument("--seconds", type=int, default=5, help="of each turn (5)")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (7)")
-    parser.add_argument("--plant", action="store_true", help="a slowdown that must be found")
+    parser.add_argument(
+        "--plant", choices=["sleep", "workers", "keepalive"], default="", help="a slowdown that must be found"
+    )
     options = parser.parse_args()
     host = Host(options.ssh, options.run)
     with tempfile.TemporaryDirectory() as work:

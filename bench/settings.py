@@ -18,10 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from site_load import KIT, LITTLE, Asked, Target, ask, spread
+from site_load import ANEW, KIT, LITTLE, SITE, Asked, Target, ask, spread
 from throwaway import Host, copy_of_sample, options_of, packages_of, say
 
-SITE = "/etc/nginx/sites-available/sample.conf"
 LARGE, TEXT = "/static/bench.bin", "/static/bench.css"
 GZIP = ("-H", "'accept-encoding: gzip'")
 
@@ -114,7 +113,7 @@ class Bench:
 
 def measure(bench: Bench) -> None:
     """Make all comparisons."""
-    keepalive = Setting("connections to the app kept open", "/^upstream/,/^}/{/keepalive/d}", LITTLE)
+    keepalive = Setting("connections to the app kept open", ANEW, LITTLE)
     release = bench.deploy(server="uvicorn", workers=2)
     bench.without(keepalive, "uvicorn")
     uvicorn = "uvicorn config.asgi:application --host 127.0.0.1 --port 18000 --workers 2 --no-access-log"

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from site_load import KIT, LITTLE, PAGE, Asked, Target, ask, spread
+from site_load import ANEW, KIT, LITTLE, PAGE, SITE, Asked, Target, ask, spread
 from throwaway import PLACE, Host, copy_of_sample, options_of, packages_of, say
 
 # one that waits; an asynchronous one; a file
@@ -114,10 +114,7 @@ class Bench:
 
     def connect_anew(self) -> None:
         """Have nginx keep no connection to the app."""
-        site = "/etc/nginx/sites-available/sample.conf"
-        self._host.run(
-            f"grep -q keepalive {site}; sed -i '/^upstream/,/^}}/{{/keepalive/d}}' {site}; nginx -qt; nginx -s reload"
-        )
+        self._host.run(f"grep -q keepalive {SITE}; sed -i '{ANEW}' {SITE}; nginx -qt; nginx -s reload")
 
     def slow_down(self) -> None:
         """Let the wrapper wait in each request under WSGI."""

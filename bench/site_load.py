@@ -28,6 +28,9 @@ class Target:
 # where the kernel counts the CPU time of the site's processes, of nginx, and of the server beside
 GROUPS = ("asgiway.slice/asgiway-sample.slice", "system.slice/nginx.service", "system.slice/asgiway-bench.service")
 KIT = Target("the kit", "http://127.0.0.1:8080")
+# the kit's file for nginx, and what sed does to it to have each request connect anew
+SITE = "/etc/nginx/sites-available/sample.conf"
+ANEW = "/^upstream/,/^}/{/keepalive/d}"
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,8 @@ class Placer:
         return True
 
     def _line(self, path: Path, wanted: dict[str, Any]) -> bool:
-        before = path.read_text(encoding="utf-8") if self._stands(path) else ""
+        # a power cut may have left anything in it
+        before = path.read_text(encoding="utf-8", errors="surrogateescape") if self._stands(path) else ""
         if before.splitlines()[-1:] == [wanted["content"]]:
             return False
         ended = before + ("" if before.endswith("\n") or not before else "\n")
@@ -185,13 +186,13 @@ class Placer:
 
     def _file(self, path: Path, wanted: dict[str, Any]) -> bool:
         secret = self.secrets.get(wanted["name"])
-        content = str(wanted["content"] if secret is None else secret).encode()
+        content = str(wanted["content"] if secret is None else secret).encode(errors="surrogateescape")
         stands = self._stands(path) and path.is_file() and not path.is_symlink()
         before = path.read_bytes() if stands else b""
         if stands and before == content:
             return False
         if secret is None:
-            texts = {"before": before.decode(errors="replace"), "after": content.decode()}
+            texts = {"before": before.decode(errors="replace"), "after": content.decode(errors="replace")}
             self.diff.append({**texts, "before_header": str(path), "after_header": str(path)})
         if not self.dry:
             self._room(path)
@@ -222,7 +223,10 @@ class Placer:
         """Return where the parts of an archive came to."""
         if self.dry:
             return [self.directory]
-        gid = grp.getgrnam(group).gr_gid
+        try:
+            gid = grp.getgrnam(group).gr_gid
+        except KeyError:
+            self.module.fail_json(msg=f"there is no group {group}.")
         self._room(self.directory / "unpacked")
         with tempfile.TemporaryDirectory(prefix=".unpacked.", dir=self.directory) as room:
             argv = ["tar", "--extract", "--gzip", "--file", archive, "--directory", room, "--no-same-owner"]
@@ -283,8 +287,6 @@ def main() -> None:
             changed += placer.place(wanted)
         if params["archive"]:
             changed += placer.unpack(params["archive"], params["archive_group"])
-    except KeyError:
-        module.fail_json(msg=f"there is no group {params['archive_group']}.")
     except OSError as error:
         module.fail_json(msg=f"{error.filename or params['directory']} cannot be made or removed: {error.strerror}.")
     diff = {"diff": placer.diff} if module._diff else {}

@@ -176,6 +176,9 @@ def test_a_line_is_added_once_to_what_is_there(run_module: RunModule, tmp_path: 
         assert [result["changed"] for result in results] == [True, False]
         assert history.read_text() == "\n".join([*there.split(), "2", ""])
         assert history.stat().st_mode & 0o777 == 0o644
+    history.write_bytes(b"\xff\x00\n")
+    result = run_module(files.main, _diff=True, directory=str(tmp_path), files=[line])
+    assert (result["changed"], history.read_bytes()) == (True, b"\xff\x00\n2\n")
     history.unlink()
     assert run_module(files.main, _check=True, directory=str(tmp_path), files=[line])["changed"]
     assert not history.exists()
@@ -192,8 +195,8 @@ def packed(tmp_path: Path) -> Path:
     (tree / "src/manage.py").touch(mode=0o777)
     (tree / "src/outside").symlink_to("/etc/hostname")
     archive = tmp_path / "source.tar.gz"
-    files_in_it = [str(path.relative_to(tree)) for path in sorted(tree.rglob("*")) if not path.is_dir()]
-    subprocess.run(["tar", "--create", "--gzip", "--file", archive, "--directory", tree, *files_in_it, "src/outside"])
+    inside = [str(path.relative_to(tree)) for path in sorted(tree.rglob("*")) if not path.is_dir()]
+    subprocess.run(["tar", "--create", "--gzip", "--file", archive, "--directory", tree, *inside], check=True)
     return archive
 
 

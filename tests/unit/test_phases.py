@@ -60,3 +60,15 @@ def test_a_run_says_how_long_its_phases_took(output: str) -> None:
 def test_a_phase_of_no_time_has_no_line() -> None:
     lines = phases.table({"": 3.0, "Validate": 1.25, "Provision": 0.05, "Build": 12.0}, 16.3)
     assert lines == ["    1.2 s  Validate", "   12.0 s  Build", "   16.3 s  altogether"]
+
+
+def test_the_filters_are_there_before_the_first_task() -> None:
+    """In a process of its own, where nothing else has loaded them."""
+    module = "ansible_collections.asgiway.django.plugins.filter.servers"
+    script = (
+        "import sys; from ansible.plugins.loader import init_plugin_loader; init_plugin_loader()\n"
+        "from ansible_collections.asgiway.django.plugins.callback import phases\n"
+        f"before = {module!r} in sys.modules; phases.load(); print(before, {module!r} in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

@@ -7,7 +7,8 @@ HOST is a throwaway host with systemd, and its app the sample site on plain HTTP
 under several servers, and takes away what else it puts there. Whoever asks is h2load on the host itself, over HTTP/1.1
 with 64 connections. What is compared is asked in turns, a few seconds each, so that noise meets all of it; each ratio
 is the median of the rounds, with the lowest and the highest. CPU per request is that of nginx and the app's processes,
-as the kernel counts it, and hardly knows noise. It ends with 1 when a ratio is below its bound.
+as the kernel counts it, and hardly knows noise. How often nginx connects to the app for one request is counted by
+strace. It ends with 1 when a ratio is beyond its bound.
 
 The others are the configuration in Channels' documentation (supervisor's TCP socket and a proxy without keep-alive),
 and the command in cookiecutter-django's compose file (gunicorn with uvicorn's worker, whitenoise), with as many
@@ -66,6 +67,7 @@ server {
     }
 }
 """
+APT = ("nghttp2-client", "curl", "strace")
 WHITENOISE = """
 from asgiway_runtime.settings import *
 MIDDLEWARE = [MIDDLEWARE[0], "whitenoise.middleware.WhiteNoiseMiddleware", *MIDDLEWARE[1:]]
@@ -96,6 +98,25 @@ class Row:
         return f"| {self.what} | {self.other} | {rates[0]:.0f} | {rates[1]:.0f} | {ratio} | {bound} | {cpu} |"
 
 
+@dataclass(frozen=True)
+class Connections:
+    """How many connections to the app a number of answers has taken."""
+
+    what: str
+    opened: int
+    answers: int
+    most: float
+
+    @property
+    def ratio(self) -> float:
+        """Return the connections for each answer."""
+        return self.opened / self.answers
+
+    def __str__(self) -> str:
+        """Return the row of a Markdown table."""
+        return f"| {self.what} | {self.opened} | {self.answers} | {self.ratio:.2f} | {self.most:.2f} |"
+
+
 class Bench:
     """All comparisons on one host."""
 
@@ -104,6 +125,7 @@ class Bench:
         self._host, self._project, self._seconds, self._rounds = host, project, seconds, rounds
         self._release = ""
         self.rows: list[Row] = []
+        self.connections: list[Connections] = []
 
     def deploy(self, server: str, workers: int) -> None:
         """Deploy, and look where the release is."""
@@ -159,6 +181,23 @@ class Bench:
             say(f"{what}, {one.name} : {two.name}, round {number + 1} of {self._rounds}: {ratio:.2f}, CPU {cpu:.2f}")
         self.rows.append(Row(what, two.name, least, pairs))
 
+    def count_connections(self, what: str, most: float) -> None:
+        """Count how often nginx connects to the app while it is asked for what costs the app little."""
+        trace = f"{PLACE}/connections"
+        self._host.run(
+            "workers=$(pgrep -u www-data -x nginx | sed 's/^/-p /'); "
+            f"systemd-run -q --collect --unit=asgiway-bench-trace strace -f -e trace=connect -o {trace} $workers; "
+            "for i in $(seq 50); do grep -hq '^TracerPid:.*[1-9]' $(pgrep -u www-data -x nginx | "
+            "sed 's|.*|/proc/&/status|') && exit 0; sleep 0.1; done; echo 'strace does not attach'; exit 1"
+        )
+        try:
+            answers = ask(self._host, KIT, [LITTLE], self._seconds).answers
+        finally:
+            self._host.run("systemctl stop asgiway-bench-trace")
+        opened = int(self._host.run(f"grep -c '/http/.*[.]sock' {trace} || :"))
+        self.connections.append(Connections(what, opened, answers, most))
+        say(f"{what}: {opened} connections to the app for {answers} answers")
+
 
 def measure(bench: Bench, plant: str) -> None:
     """Make all comparisons."""
@@ -166,6 +205,7 @@ def measure(bench: Bench, plant: str) -> None:
     if plant == "keepalive":
         bench.connect_anew()
     bench.compare("uvicorn, a page", KIT, bench.engine(), [PAGE], 0.90)
+    bench.count_connections("uvicorn, who am I", 0.5)
     command = "uvicorn config.asgi:application --host 127.0.0.1 --port 18000 --no-access-log"
     with bench.other("Channels' documentation", command, True) as other:
         bench.compare("uvicorn, a page", KIT, other, [PAGE])
@@ -208,9 +248,7 @@ def main() -> int:
             urls.write(ASYNC_VIEW)
         requirements = (project / "requirements.txt").read_text(encoding="utf-8")
         try:
-            host.prepare(
-                [requirements, *packages_of("daphne", "gunicorn_uvicorn"), "whitenoise"], "nghttp2-client", "curl"
-            )
+            host.prepare([requirements, *packages_of("daphne", "gunicorn_uvicorn"), "whitenoise"], *APT)
             host.run(f"cat >{PLACE}/with_whitenoise.py", WHITENOISE)
             bench = Bench(host, project, options.seconds, options.rounds)
             measure(bench, options.plant)
@@ -223,10 +261,17 @@ def main() -> int:
     )
     sys.stdout.write("|---|---|---|---|---|---|---|\n")
     sys.stdout.write("\n".join(str(row) for row in bench.rows) + "\n")
-    missed = [row for row in bench.rows if row.ratio < row.least]
-    for row in missed:
+    sys.stdout.write(
+        "\n| with the kit | connections to the app | answers | for each | at most |\n|---|---|---|---|---|\n"
+    )
+    sys.stdout.write("\n".join(str(row) for row in bench.connections) + "\n")
+    low = [row for row in bench.rows if row.ratio < row.least]
+    for row in low:
         sys.stdout.write(f"\ntoo low: {row.what}, beside {row.other}: {row.ratio:.2f}, at least {row.least:.2f}\n")
-    return 1 if missed else 0
+    many = [row for row in bench.connections if row.ratio > row.most]
+    for row in many:
+        sys.stdout.write(f"\ntoo many connections to the app: {row.what}: {row.ratio:.2f}, at most {row.most:.2f}\n")
+    return 1 if low or many else 0
 
 
 if __name__ == "__main__":

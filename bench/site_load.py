@@ -39,6 +39,7 @@ class Asked:
 
     rate: float  # requests a second
     cpu: float  # seconds for one, of nginx and of the app's processes together
+    answers: int
 
 
 def spread(ratios: Sequence[float]) -> str:
@@ -59,4 +60,4 @@ def ask(host: Host, target: Target, paths: Sequence[str], seconds: int, *options
         sys.exit(f"{load}\n{text}")
     times = [int(number) for number in re.findall(r"usage_usec (\d+)", text)]
     cpu = sum(times[len(times) // 2 :]) - sum(times[: len(times) // 2])
-    return Asked(float(rate[1]), cpu / 1e6 / int(answers[1]))
+    return Asked(float(rate[1]), cpu / 1e6 / int(answers[1]), int(answers[1]))

@@ -84,10 +84,17 @@ options:
   probe:
     description:
       - Command that asks the release from inside (asgiway_runtime.probe). It sends a message through the channel layer,
-        and prints in its last line a JSON object with C(channel_layer), C(websocket_path) and C(fingerprint).
+        and prints in its last line a JSON object with C(release), C(channel_layer), C(websocket_path) and
+        C(fingerprint).
     type: list
     elements: str
     default: []
+  answered:
+    description:
+      - What O(probe) would print, where the same run has asked that release already (asgiway_runtime.check). It counts
+        for the release that it names, and no command is run then.
+    type: dict
+    default: {}
   alive:
     description:
       - Command that prints the states of the release's processes, for instance
@@ -191,10 +198,11 @@ def crash_watch(command: list[str], run: Run) -> Callable[[], str]:
     return crashed
 
 
-def probe(command: list[str], ask: Ask) -> tuple[Check, str, str]:
+def probe(params: dict[str, Any], ask: Ask) -> tuple[Check, str, str]:
     """Ask the release from inside; return the check, the WebSocket path and the fingerprint, or raise Refused."""
     started = time.monotonic()
-    code, out, err = ask(command)
+    known = params["answered"] if params["answered"].get("release") == params["release"] != "" else {}
+    code, out, err = (0, json.dumps(known), "") if known else ask(params["probe"])
     try:
         answer: dict[str, Any] = json.loads(out.splitlines()[-1]) if code == 0 else {}
         detail, path = str(answer["channel_layer"]), str(answer["websocket_path"])
@@ -237,7 +245,7 @@ def run_checks(params: dict[str, Any], run: Run, ask: Ask) -> Iterator[Check]:
         yield repeat(name, partial(get_once, path, site), params["consecutive"], deadline, crashed)
     speak, loaded = websocket_once, ""
     if params["probe"]:
-        check, found, loaded = probe(params["probe"], ask)
+        check, found, loaded = probe(params, ask)
         yield check
         if not site.websocket_path:
             site, speak = replace(site, websocket_path=found, websocket_message=""), tolerant
@@ -333,6 +341,7 @@ def main() -> None:
             "consecutive": {"type": "int", "default": 3},
             "idle_seconds": {"type": "float", "default": 6.5},
             "timeout": {"type": "int", "default": 60},
+            "answered": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )

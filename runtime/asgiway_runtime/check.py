@@ -1,23 +1,21 @@
 """Check a release with its own Python before anything of it starts: `python -m asgiway_runtime.check`.
 
 With --collect it collects the release's static files first: one start of the project less. --after is a command of the
-project's own, run between the two. Then it runs Django's checks, imports what the processes will import, and sends one
-message through the channel layer. Prints one line per check; on failure the traceback, and exits with 1.
+project's own, run between the two. Then it answers what the gate will ask (asgiway_runtime.probe), runs Django's checks
+and imports what the processes will import. With --migrate it ends with the migration, where that has nothing to apply.
+Prints one line per check; on failure the traceback, and exits with 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from asgiway_runtime import commands
-
-LAYER_SECONDS = 10
+from asgiway_runtime import commands, migrate, probe
 
 
 def collect() -> None:
@@ -123,25 +121,10 @@ def _routes(patterns: list[Any], before: str = "") -> Iterator[str]:
             yield route
 
 
-def channel_layer() -> str:
-    """Send a message to ourselves through the project's own settings."""
-    try:
-        from channels.layers import get_channel_layer  # type: ignore[import-not-found]
-    except ModuleNotFoundError:
-        return "no channels"
-    layer = get_channel_layer()
-    if layer is None:
-        return "no channel layer"
-
-    async def round_trip() -> None:
-        channel = await layer.new_channel("asgiway.check")
-        await layer.send(channel, {"type": "asgiway.check"})
-        message: dict[str, Any] = await layer.receive(channel)
-        if message["type"] != "asgiway.check":
-            raise RuntimeError(f"the channel layer gave back {message!r}")
-
-    asyncio.run(asyncio.wait_for(round_trip(), LAYER_SECONDS))
-    return f"{type(layer).__name__} passed a message on"
+def migrations(given: argparse.Namespace) -> str:
+    """Migrate where there is nothing to apply, which only sends Django's signals; what is due is not for a check."""
+    idle = migrate.idle(given)
+    return f"nothing is due for {os.environ.get('ASGIWAY_RELEASE', '')}" if idle else "left to asgiway_runtime.migrate"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -149,12 +132,17 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m asgiway_runtime.check", description=__doc__)
     parser.add_argument("--collect", action="store_true", help="collect the static files first")
     parser.add_argument("--after", action="append", default=[], help="a command to run after that; may be repeated")
+    parser.add_argument("--migrate", dest="seconds", type=int, help="migrate, if nothing is due; the longest wait")
+    parser.add_argument("--database", action="append", help="an alias for that; may be repeated; default: default")
     given = parser.parse_args(arguments)
     if given.collect:
         collect()
     commands.run(given.after)
-    for check in (django_checks, secret_keys, applications, uploads, channel_layer):
+    # the answer first: what the checks import besides is not loaded with the application
+    for check in (probe.answer, django_checks, secret_keys, applications, uploads):
         sys.stdout.write(f"{check.__name__}: {check()}\n")
+    if given.seconds:
+        sys.stdout.write(f"migrations: {migrations(given)}\n")
 
 
 if __name__ == "__main__":

@@ -105,26 +105,57 @@ def refuse_foreign() -> None:
         )
 
 
-def migrate(given: argparse.Namespace) -> None:
-    """Check and migrate; PostgreSQL gets lock_timeout through libpq's PGOPTIONS."""
+def aliases_of(given: argparse.Namespace) -> list[str]:
+    """Return the databases to migrate, with bounds on their waits; PostgreSQL has it through libpq's PGOPTIONS."""
     os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c lock_timeout={given.seconds}s".strip()
     import django
     from django.conf import settings
-    from django.core.management import call_command
-    from django.db.utils import OperationalError
 
     django.setup()
     databases = {alias: database for alias, database in settings.DATABASES.items() if database.get("ENGINE")}
-    if not databases:
-        sys.stdout.write("no database is configured\n")
-        return
-    aliases = given.database or ["default"]
+    aliases = (given.database or ["default"]) if databases else []
     for alias in aliases:
         if alias not in databases:
             sys.exit(
                 f"the project's settings have no database {alias!r}; migrate_databases may name: {list(databases)}"
             )
         bound_waits(databases[alias], given.seconds)
+    return aliases
+
+
+def idle(given: argparse.Namespace) -> bool:
+    """Migrate where there is nothing to apply, and return whether that was so.
+
+    Django then only sends its signals, at which a project may bring its groups and permissions up to date. An error of
+    the database is for the process that migrates, which says more about it.
+    """
+    aliases = aliases_of(given)
+    from django.core.management import call_command
+    from django.db import Error, connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    connections.close_all()  # one that the project has opened already has no bound
+    try:
+        for alias in aliases:
+            executor = MigrationExecutor(connections[alias])
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                return False
+        for alias in aliases:
+            call_command("migrate", interactive=False, database=alias, verbosity=0)
+    except Error:
+        return False
+    return True
+
+
+def migrate(given: argparse.Namespace) -> None:
+    """Check and migrate."""
+    aliases = aliases_of(given)
+    if not aliases:
+        sys.stdout.write("no database is configured\n")
+        return
+    from django.core.management import call_command
+    from django.db.utils import OperationalError
+
     try:
         if given.running:
             check(aliases, given.breaking)

@@ -1,5 +1,8 @@
 """Answer the gate from inside a release: `python -m asgiway_runtime.probe`, one JSON object in the last line.
 
+asgiway_runtime.check answers the same, so that a release that was just built is not started once more for it.
+
+release         the release that answers
 channel_layer   a message went through the project's own settings; what it went through
 websocket_path  a path of the project's Channels routing that needs no parameters, '' when there is none
 fingerprint     a checksum of what is loaded to answer it: where it is the same, an idle WebSocket fares the same
@@ -7,6 +10,7 @@ fingerprint     a checksum of what is loaded to answer it: where it is the same,
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -17,9 +21,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from asgiway_runtime.check import channel_layer
 from asgiway_runtime.loading import from_environment
 
+LAYER_SECONDS = 10
 DEPTH = 12  # middlewares around a router; more is a loop
 LITERAL = re.compile(r"[A-Za-z0-9_/-]*")
 
@@ -80,17 +84,39 @@ def _checksum(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def main() -> None:
-    """Print what the gate asks for; an error of the project's goes out as its traceback."""
+def channel_layer() -> str:
+    """Send a message to ourselves through the project's own settings."""
+    try:
+        from channels.layers import get_channel_layer  # type: ignore[import-not-found]
+    except ModuleNotFoundError:
+        return "no channels"
+    layer = get_channel_layer()
+    if layer is None:
+        return "no channel layer"
+
+    async def round_trip() -> None:
+        channel = await layer.new_channel("asgiway.check")
+        await layer.send(channel, {"type": "asgiway.check"})
+        message: dict[str, Any] = await layer.receive(channel)
+        if message["type"] != "asgiway.check":
+            raise RuntimeError(f"the channel layer gave back {message!r}")
+
+    asyncio.run(asyncio.wait_for(round_trip(), LAYER_SECONDS))
+    return f"{type(layer).__name__} passed a message on"
+
+
+def answer() -> str:
+    """Return what the gate asks for, as JSON; an error of the project's goes out as its traceback."""
     import django
 
     django.setup()
-    answer = {"channel_layer": channel_layer(), "websocket_path": "", "fingerprint": ""}
+    found = {"release": os.environ.get("ASGIWAY_RELEASE", ""), "channel_layer": channel_layer()}
+    found |= {"websocket_path": "", "fingerprint": ""}
     if os.environ.get("ASGIWAY_ASGI"):
-        answer["websocket_path"] = next(websocket_paths(from_environment("ASGIWAY_ASGI", "application")), "")
-        answer["fingerprint"] = fingerprint()
-    sys.stdout.write(f"{json.dumps(answer)}\n")
+        found["websocket_path"] = next(websocket_paths(from_environment("ASGIWAY_ASGI", "application")), "")
+        found["fingerprint"] = fingerprint()
+    return json.dumps(found)
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(f"{answer()}\n")

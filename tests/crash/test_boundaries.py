@@ -26,7 +26,7 @@ QUIET = (
 )
 CORE = (
     "release : Unpack the source, among what belongs beside it#1",
-    "release : Mark the release as whole#1",
+    "app_server : Install the release's processes#1",
     "app_server : Start the release's processes, now and at boot#1",
     "release : Publish the static files, and point live at the release#1",
     "app_server : Stop the release's processes, now and at boot#1",
@@ -74,7 +74,7 @@ def test_a_deploy_killed_after_any_task_is_healed_by_the_next(
     "boundary",
     [
         pytest.param("release : Unpack the source, among what belongs beside it#1", marks=pytest.mark.core),
-        "release : Mark the release as whole#1",
+        "app_server : Install the release's processes#1",
         "app_server : Start the release's processes, now and at boot#1",
         "release : Publish the static files, and point live at the release#1",
     ],

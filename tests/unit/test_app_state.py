@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.asgiway.django.plugins.modules import app_state
+from ansible_collections.asgiway.django.plugins.module_utils import app_state
+from ansible_collections.asgiway.django.plugins.modules import app_state as module
 
 RunModule = Callable[..., dict[str, Any]]
 
@@ -94,7 +95,7 @@ def read(run_module: RunModule, tmp_path: Path) -> RunModule:
     def run(**options: Any) -> dict[str, Any]:
         silent = {"run": str(tmp_path / "run"), "manager": "supervisor", "supervisorctl": ["/nowhere/supervisorctl"]}
         lock = str(tmp_path / "shop")
-        return run_module(app_state.main, **{"name": "shop", "lock_path": lock, **silent, **options})
+        return run_module(module.main, **{"name": "shop", "lock_path": lock, **silent, **options})
 
     return run
 

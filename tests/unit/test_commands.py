@@ -20,7 +20,7 @@ WORD = words.Word(
 def test_every_moment_is_offered_and_used() -> None:
     texts = "".join(
         path.read_text()
-        for place in ("roles/release/tasks", "playbooks/tasks")
+        for place in ("roles/release/tasks", "roles/release/vars", "playbooks/tasks")
         for path in (tools.ROOT / place).glob("*.yml")
     )
     assert set(re.findall(r"commands_at\('(\w+)'\)", texts)) == set(commands.MOMENTS)

@@ -187,6 +187,19 @@ def test_the_module_notes_compares_and_forgets(site: Path, tmp_path: Path, run_m
     assert json.loads(json.dumps(run_module(drift.main, **place, inputs=both)["differs"]["host"])) == [drift.UNSEEN]
 
 
+def test_what_stands_is_told_where_something_differs(
+    site: Path, tmp_path: Path, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift.app_state, "read", lambda name, manager, _: {"name": name, "manager": manager})
+    place = {"directory": str(tmp_path / "noted"), "inputs": {"host": "x"}}
+    asked = {**place, "app": "shop", "manager": "supervisor"}
+    run_module(drift.main, **place, state="noted", watch=watch(site))
+    assert "state" not in run_module(drift.main, **asked)
+    (site / "site.conf").chmod(0o600)
+    assert "state" not in run_module(drift.main, **place, _check=True)
+    assert run_module(drift.main, **asked)["state"] == {"name": "shop", "manager": "supervisor"}
+
+
 def test_a_dry_run_notes_nothing(tmp_path: Path, run_module: RunModule) -> None:
     run_module(drift.main, directory=str(tmp_path / "noted"), state="noted", inputs={"host": "x"}, _check=True)
     assert not (tmp_path / "noted").exists()

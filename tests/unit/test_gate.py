@@ -559,5 +559,9 @@ def test_what_was_held_idle_is_not_held_again_until_something_differs(
         assert hold(other, idle_proofs=[proof], probe=loaded("other code"))["failed"]
         assert hold(other, idle_proofs=[proof], idle_seconds=0.6)["failed"]
         assert hold(other, idle_proofs=["", proof], probe=loaded(""))["failed"]
+        answered = {"channel_layer": "asked before", "websocket_path": "", "fingerprint": "same", "release": other}
+        unasked = hold(other, idle_proofs=[proof], probe=["/bin/false"], answered=answered)
+        assert (unasked["idle_proof"], unasked["checks"][0]["detail"]) == (proof, "asked before"), unasked
+        assert hold(other, idle_proofs=[proof], probe=["/bin/false"], answered=answered | {"release": one})["failed"]
         write(other, "uvicorn --ws-ping-timeout 0.1")
         assert hold(other, idle_proofs=[proof])["failed"]

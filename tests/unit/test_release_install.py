@@ -146,47 +146,55 @@ def test_a_command_of_the_projects_runs_as_the_app_with_both_environments() -> N
     assert done["argv"][-1] == "npm run 'all'"
 
 
-def test_programs_of_the_runtime_are_told_the_commands_around_them(tmp_path: Path) -> None:
-    """In a process of its own, for the collection's filters: Ansible's loader of collections stays in a process."""
-    tasks = {
-        name: next(task for task in yaml.safe_load((ROLE / f"tasks/{name}.yml").read_text()) if task["name"] == title)
-        for name, title in {"check": CHECK, "migrate": "Migrate the database"}.items()
-    }
+def told(place: Path, commands: list[Any], databases_own: bool) -> dict[str, list[str]]:
+    """Return what the programs of the runtime are given.
+
+    In a process of its own, for the collection's filters: Ansible's loader of collections stays in a process.
+    """
+    place.mkdir()
+    check = next(task for task in yaml.safe_load((ROLE / "tasks/check.yml").read_text()) if task["name"] == CHECK)
+    (block,) = yaml.safe_load((ROLE / "tasks/migrate.yml").read_text())
     seen = [
         {
             "name": name,
             "ansible.builtin.copy": {
                 "content": f"{{{{ {name} | to_json }}}}",
-                "dest": f"{tmp_path}/{name}",
+                "dest": f"{place}/{name}",
                 "mode": "0600",
             },
-            "vars": task.get("vars", {}) | {name: task["ansible.builtin.command"]["argv"]},
+            "vars": {name: task["ansible.builtin.command"]["argv"]},
         }
-        for name, task in tasks.items()
+        for name, task in (("check", check), ("migrate", block["block"][0]))
     ]
-    variables = {
+    variables = yaml.safe_load((ROLE / "vars/main.yml").read_text()) | {
         "__release_python": ["python"],
-        "release_build_commands": COMMANDS,
+        "release_build_commands": commands,
         "release_migrate_lock_seconds": 5,
         "release_migrate_databases": ["default"],
-        "release_databases_own": True,
+        "release_databases_own": databases_own,
         "release_running": True,
         "release_breaking_migrations": "refuse",
     }
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": seen}
-    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    (place / "play.yml").write_text(yaml.safe_dump([play]))
     subprocess.run(
-        ["ansible-playbook", "-i", "localhost,", tmp_path / "play.yml"],
+        ["ansible-playbook", "-i", "localhost,", place / "play.yml"],
         env={**os.environ, "ANSIBLE_CONFIG": str(ROLE.parents[1] / "ansible.cfg")},
         check=True,
     )
-    assert json.loads((tmp_path / "check").read_text()) == [
-        *("python", "-m", "asgiway_runtime.check", "--collect", "--after=a b", "--after=c")
-    ]
-    assert json.loads((tmp_path / "migrate").read_text()) == [
-        *("python", "-m", "asgiway_runtime.migrate", "5", "--database=default"),
-        *("--before=d", "--after=e", "--own", "--running", "--breaking=refuse"),
-    ]
+    return {name: json.loads((place / name).read_text()) for name in ("check", "migrate")}
+
+
+def test_programs_of_the_runtime_are_told_the_commands_around_them(tmp_path: Path) -> None:
+    with_commands = told(tmp_path / "commands", COMMANDS, databases_own=False)
+    check = ["python", "-m", "asgiway_runtime.check", "--collect"]
+    migrate = ["python", "-m", "asgiway_runtime.migrate", "5", "--database=default"]
+    assert with_commands["check"] == [*check, "--after=a b", "--after=c"], "what comes before a migration must come"
+    assert with_commands["migrate"] == [*migrate, "--before=d", "--after=e", "--running", "--breaking=refuse"]
+    assert told(tmp_path / "none", [], databases_own=False)["check"] == [*check, "--migrate", "5", "--database=default"]
+    own = told(tmp_path / "own", [], databases_own=True)
+    assert own["check"] == check, "a database must be known as the app's own before anything is written to it"
+    assert own["migrate"] == [*migrate, "--own", "--running", "--breaking=refuse"]
 
 
 def test_a_command_after_the_switch_runs_as_the_app_without_the_builds_environment() -> None:

@@ -66,6 +66,21 @@ print(json.dumps(met))
 """
 
 
+# An app that writes down for which database post_migrate was sent.
+SIGNALS = """
+from pathlib import Path
+from django.db.models.signals import post_migrate
+
+
+def note(sender, using, **_):
+    with (Path(__file__).parent.parent / "sent").open("a") as sent:
+        sent.write(f"{using}\\n")
+
+
+post_migrate.connect(note)
+"""
+
+
 class Project:
     """A Django project in a directory, with an app for each case."""
 
@@ -210,6 +225,40 @@ def test_with_nothing_new_nothing_is_said(tmp_path: Path) -> None:
     project = Project(tmp_path, "field_removed")
     project.migrate("5")
     assert "No migrations to apply" in project.migrate("5", "--running").stdout
+
+
+def check(project: Project, *arguments: str) -> str:
+    """Return what the check says of migrations."""
+    done = project.python("-m", "asgiway_runtime.check", "--migrate", "5", *arguments, ASGIWAY_RELEASE="0123456789ab")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("migrations: ")]
+    return line
+
+
+def test_the_check_migrates_where_nothing_is_due_and_nowhere_else(tmp_path: Path) -> None:
+    """Signals go out all the same: at them a project brings its groups and permissions up to date."""
+    project = Project(tmp_path, "field_removed")
+    (tmp_path / "field_removed/__init__.py").write_text(SIGNALS)
+    (tmp_path / "field_removed/models.py").touch()  # an app without has no signals
+    both = ("--database", "default", "--database", "other")
+    left = "migrations: left to asgiway_runtime.migrate"
+    assert check(project) == left
+    project.migrate("5")
+    (tmp_path / "sent").unlink()
+    assert check(project) == "migrations: nothing is due for 0123456789ab"
+    assert (tmp_path / "sent").read_text() == "default\n"
+    assert check(project, *both) == left, "the other one has nothing yet"
+    assert (tmp_path / "sent").read_text() == "default\n"
+    project.go_on()
+    assert check(project) == left
+    assert project.applied() == []
+
+
+def test_a_database_in_trouble_is_left_to_the_migration(tmp_path: Path) -> None:
+    project = Project(tmp_path, "field_removed")
+    project.migrate("5")
+    (tmp_path / "default.sqlite3").write_text("no database at all, in more than one line\n" * 100)
+    assert check(project) == "migrations: left to asgiway_runtime.migrate"
 
 
 def test_where_nothing_runs_nothing_is_refused(tmp_path: Path) -> None:

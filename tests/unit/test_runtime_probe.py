@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tools
 
 ASGI = """
@@ -33,7 +34,7 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 
 def probe(directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     (directory / "theirs.py").write_text(SETTINGS + environment.pop("settings", ""))
-    argv: list[str | Path] = [tools.django_python(), "-m", "asgiway_runtime.probe"]
+    argv: list[str | Path] = [tools.django_python(), "-m", f"asgiway_runtime.{environment.pop('program', 'probe')}"]
     return subprocess.run(
         argv,
         env={
@@ -67,7 +68,7 @@ def test_a_path_without_parameters_is_found_below_middlewares_and_routers(tmp_pa
 def test_without_asgi_only_the_layer_is_asked(tmp_path: Path) -> None:
     found = answer(probe(tmp_path))
     said = "InMemoryChannelLayer passed a message on"
-    assert found == {"channel_layer": said, "websocket_path": "", "fingerprint": ""}
+    assert found == {"release": "", "channel_layer": said, "websocket_path": "", "fingerprint": ""}
 
 
 def test_the_fingerprint_is_of_what_the_application_imports(tmp_path: Path) -> None:
@@ -91,9 +92,25 @@ def test_the_fingerprint_is_of_what_the_application_imports(tmp_path: Path) -> N
     assert fingerprint("two", "IDLE = 10", CAPACITY="2") != first
 
 
-def test_a_layer_that_cannot_be_reached_says_why(tmp_path: Path) -> None:
+def test_the_check_answers_the_same(tmp_path: Path) -> None:
+    """What its other checks import must not count: a release that was not built in the run is asked by the probe."""
+    (tmp_path / "shop_asgi.py").write_text(ASGI.replace("ROUTES", 'path("all/", consumer)'))
+    (tmp_path / "shop_wsgi.py").write_text("application = None\n")
+    (tmp_path / "shop_urls.py").write_text("urlpatterns = []\n")
+    settings = "ROOT_URLCONF = 'shop_urls'\n"
+    variables = {"ASGIWAY_ASGI": "shop_asgi:application", "ASGIWAY_RELEASE": "0123456789ab", "settings": settings}
+    expected = answer(probe(tmp_path, **variables))
+    assert (expected["release"], expected["websocket_path"]) == ("0123456789ab", "/live/all/")
+    done = probe(tmp_path, program="check", ASGIWAY_WSGI="shop_wsgi:application", **variables)
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("answer: ")]
+    assert json.loads(line.removeprefix("answer: ")) == expected
+
+
+@pytest.mark.parametrize("program", ["probe", "check"])
+def test_a_layer_that_cannot_be_reached_says_why(tmp_path: Path, program: str) -> None:
     hosts = {"address": f"unix://{tmp_path}/nobody.sock"}
     layer = {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [hosts]}}
-    done = probe(tmp_path, settings=f"CHANNEL_LAYERS = {{'default': {layer!r}}}\n")
+    done = probe(tmp_path, program=program, settings=f"CHANNEL_LAYERS = {{'default': {layer!r}}}\n")
     assert done.returncode == 1
     assert "nobody.sock" in done.stderr.splitlines()[-1]

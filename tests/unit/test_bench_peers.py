@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from deploying import wait_for
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 
@@ -80,10 +81,11 @@ def test_visitors_count_what_is_no_answer(bench: ModuleType, site: tuple[str, li
     url, answers = site
     with bench.visited(url) as load:
         answers[0] = 302
-    assert load.asked >= 10
+        wait_for("ten visits", lambda: load.asked >= 10)
     assert load.failed == []
     with bench.visited(url) as load:
         answers[0] = 502
+        wait_for("a visit that got no answer", lambda: bool(load.failed))
     assert set(load.failed) == {"502"}
     with pytest.raises(ValueError, match="answered nothing well: 502"), bench.visited(url):
         pass

@@ -89,6 +89,12 @@ class Row:
         """Return the kit's share of the other's requests per second, the median of the rounds."""
         return statistics.median(one.rate / two.rate for one, two in self.pairs)
 
+    @property
+    def missed(self) -> str:
+        """Return what is to be said of a ratio beyond its bound."""
+        said = f"too low: {self.what}, beside {self.other}: {self.ratio:.2f}, at least {self.least:.2f}"
+        return said if self.ratio < self.least else ""
+
     def __str__(self) -> str:
         """Return the row of a Markdown table."""
         rates = [statistics.median(pair[side].rate for pair in self.pairs) for side in (0, 1)]
@@ -111,6 +117,12 @@ class Connections:
     def ratio(self) -> float:
         """Return the connections for each answer."""
         return self.opened / self.answers
+
+    @property
+    def missed(self) -> str:
+        """Return what is to be said of a ratio beyond its bound."""
+        said = f"too many connections to the app: {self.what}: {self.ratio:.2f}, at most {self.most:.2f}"
+        return said if self.ratio > self.most else ""
 
     def __str__(self) -> str:
         """Return the row of a Markdown table."""
@@ -265,13 +277,9 @@ def main() -> int:
         "\n| with the kit | connections to the app | answers | for each | at most |\n|---|---|---|---|---|\n"
     )
     sys.stdout.write("\n".join(str(row) for row in bench.connections) + "\n")
-    low = [row for row in bench.rows if row.ratio < row.least]
-    for row in low:
-        sys.stdout.write(f"\ntoo low: {row.what}, beside {row.other}: {row.ratio:.2f}, at least {row.least:.2f}\n")
-    many = [row for row in bench.connections if row.ratio > row.most]
-    for row in many:
-        sys.stdout.write(f"\ntoo many connections to the app: {row.what}: {row.ratio:.2f}, at most {row.most:.2f}\n")
-    return 1 if low or many else 0
+    missed = [row.missed for row in (*bench.rows, *bench.connections) if row.missed]
+    sys.stdout.write("".join(f"\n{said}\n" for said in missed))
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

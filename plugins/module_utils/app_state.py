@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.asgiway.django.plugins.module_utils import managers
+from ansible_collections.asgiway.django.plugins.module_utils.managers import Run
 
 SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
 HISTORY = 10
@@ -23,8 +24,6 @@ PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "MainPID", "NRestart
 # supervisor's words (supervisord.org/subprocess.html) in systemd's
 ACTIVE = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING": "deactivating"}
 FAILED = ("FATAL", "UNKNOWN")
-
-Run = Callable[[list[str]], str]
 
 
 def iso(epoch: float) -> str:
@@ -241,7 +240,7 @@ def for_boot(name: str, manager: str) -> list[str]:
         return []
 
 
-def processes_of(name: str, manager: str, supervisorctl: list[str], run: Run) -> list[dict[str, Any]]:
+def processes_of(name: str, manager: str, supervisorctl: Sequence[str], run: Run) -> list[dict[str, Any]]:
     """Ask the process manager once, and add what it has not heard of yet."""
     if manager == "systemd":
         output = run(["systemctl", "show", "--all", f"--property={','.join(PROPERTIES)}", f"{name}-*.service"])
@@ -264,7 +263,7 @@ def read(
     root: str | None = None,
     run_dir: str | None = None,
     lock: str | None = None,
-    supervisorctl: tuple[str, ...] = ("supervisorctl",),
+    supervisorctl: Sequence[str] = ("supervisorctl",),
 ) -> dict[str, Any]:
     """Return what the module app_state documents; `manager` is systemd, supervisor or auto.
 
@@ -279,7 +278,7 @@ def read(
     history = history_of(home)
     switches = [entry for entry in history if "to" in entry]
     runtime = names_in(runs)
-    processes = processes_of(name, manager, list(supervisorctl), run)
+    processes = processes_of(name, manager, supervisorctl, run)
     return {
         "live": live,
         "recorded": recorded_of(switches, releases, live),

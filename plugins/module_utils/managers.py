@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
+
+Run = Callable[[list[str]], str]
 
 UPTIME = re.compile(r"\bpid (\d+), uptime (?:(\d+) days?, )?(\d+):(\d+):(\d+)")
+
+
+def reader(module: Any) -> Run:
+    """Return a function that gives a command's output, '' where there is no such command.
+
+    Exit codes are of no use: each of the managers' commands has one for "some of them are not there".
+    """
+
+    def run(command: list[str]) -> str:
+        try:
+            return str(module.run_command(command, handle_exceptions=False)[1])
+        except OSError:
+            return ""
+
+    return run
 
 
 def units(output: str) -> dict[str, dict[str, str]]:

@@ -130,7 +130,7 @@ manager:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.asgiway.django.plugins.module_utils import app_state
+from ansible_collections.asgiway.django.plugins.module_utils import app_state, managers
 
 
 def main() -> None:
@@ -147,23 +147,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-
-    def run(command: list[str]) -> str:
-        try:
-            # exit codes are of no use: supervisorctl says 3 when one program of many is stopped
-            return str(module.run_command(command, handle_exceptions=False)[1])
-        except OSError:
-            return ""
-
     try:
         state = app_state.read(
             params["name"],
             params["manager"],
-            run,
+            managers.reader(module),
             root=params["root"],
             run_dir=params["run"],
             lock=params["lock_path"],
-            supervisorctl=tuple(params["supervisorctl"]),
+            supervisorctl=params["supervisorctl"],
         )
     except OSError as error:
         module.fail_json(msg=f"app_state: {error.filename} cannot be read: {error.strerror}.")

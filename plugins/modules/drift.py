@@ -118,12 +118,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.asgiway.django.plugins.module_utils import app_state, managers
+from ansible_collections.asgiway.django.plugins.module_utils.managers import Run
 
 HASHED = 1 << 20  # bytes; of a larger file the size and the time of its last writing must do
 UNSEEN = "it is the first run here, or the one before did not come to its end"
 ASKED = "something else is asked for than at the last run, or by another version of the kit"
 
-Run = Callable[[list[str]], str]
 Seen = dict[str, dict[str, str]]
 
 
@@ -292,13 +292,7 @@ def main() -> None:
     params = module.params
     notes = {part: Path(params["directory"]) / f"{part}.json" for part in params["inputs"]}
 
-    def run(command: list[str]) -> str:
-        try:
-            # exit codes are of no use: each of these commands has one for "some of them are not there"
-            return str(module.run_command(command, handle_exceptions=False)[1])
-        except OSError:
-            return ""
-
+    run = managers.reader(module)
     if params["state"] == "noted":
         if len(notes) != 1:
             module.fail_json(msg=f"drift: one part is noted at a time, not {len(notes)}.")

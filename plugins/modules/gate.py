@@ -201,10 +201,12 @@ def crash_watch(command: list[str], run: Run) -> Callable[[], str]:
 def probe(params: dict[str, Any], ask: Ask) -> tuple[Check, str, str]:
     """Ask the release from inside; return the check, the WebSocket path and the fingerprint, or raise Refused."""
     started = time.monotonic()
-    known = params["answered"] if params["answered"].get("release") == params["release"] != "" else {}
-    code, out, err = (0, json.dumps(known), "") if known else ask(params["probe"])
+    answer: dict[str, Any] = params["answered"]
+    code, out, err = 0, "", ""
     try:
-        answer: dict[str, Any] = json.loads(out.splitlines()[-1]) if code == 0 else {}
+        if not answer or answer.get("release") != params["release"]:
+            code, out, err = ask(params["probe"])
+            answer = json.loads(out.splitlines()[-1]) if code == 0 else {}
         detail, path = str(answer["channel_layer"]), str(answer["websocket_path"])
         loaded = str(answer.get("fingerprint", ""))  # a release of an earlier runtime has none
     except (IndexError, ValueError, KeyError, TypeError):

@@ -121,19 +121,15 @@ def _routes(patterns: list[Any], before: str = "") -> Iterator[str]:
             yield route
 
 
-def migrations(given: argparse.Namespace) -> str:
-    """Migrate where there is nothing to apply, which only sends Django's signals; what is due is not for a check."""
-    idle = migrate.idle(given)
-    return f"nothing is due for {os.environ.get('ASGIWAY_RELEASE', '')}" if idle else "left to asgiway_runtime.migrate"
-
-
 def main(arguments: Sequence[str]) -> None:
     """Run all checks in order; the first failure ends with its traceback."""
     parser = argparse.ArgumentParser(prog="python -m asgiway_runtime.check", description=__doc__)
     parser.add_argument("--collect", action="store_true", help="collect the static files first")
     parser.add_argument("--after", action="append", default=[], help="a command to run after that; may be repeated")
-    parser.add_argument("--migrate", dest="seconds", type=int, help="migrate, if nothing is due; the longest wait")
-    parser.add_argument("--database", action="append", help="an alias for that; may be repeated; default: default")
+    parser.add_argument("--migrate", type=int, metavar="SECONDS", help="migrate, if nothing is due; the longest wait")
+    parser.add_argument(
+        "--database", action="append", default=[], help="an alias for that; may be repeated; default: default"
+    )
     given = parser.parse_args(arguments)
     if given.collect:
         collect()
@@ -141,8 +137,12 @@ def main(arguments: Sequence[str]) -> None:
     # the answer first: what the checks import besides is not loaded with the application
     for check in (probe.answer, django_checks, secret_keys, applications, uploads):
         sys.stdout.write(f"{check.__name__}: {check()}\n")
-    if given.seconds:
-        sys.stdout.write(f"migrations: {migrations(given)}\n")
+    if given.migrate is not None:
+        idle = migrate.idle(given.database, given.migrate)
+        release = os.environ.get("ASGIWAY_RELEASE", "")
+        sys.stdout.write(
+            f"migrations: {f'nothing is due for {release}' if idle else 'left to asgiway_runtime.migrate'}\n"
+        )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--running", action="store_true", help="a release is serving visitors")
     parser.add_argument("--breaking", choices=["refuse", "allow"], default="refuse", help="what would break it")
     parser.add_argument("--own", action="store_true", help="refuse a database that is not this app's alone")
-    parser.add_argument("--database", action="append", help="an alias to migrate; may be repeated; default: default")
+    parser.add_argument(
+        "--database", action="append", default=[], help="an alias to migrate; may be repeated; default: default"
+    )
     parser.add_argument("--before", action="append", default=[], help="a command to run first; may be repeated")
     parser.add_argument("--after", action="append", default=[], help="a command to run at the end; may be repeated")
     return parser.parse_args(arguments)
@@ -105,31 +107,34 @@ def refuse_foreign() -> None:
         )
 
 
-def aliases_of(given: argparse.Namespace) -> list[str]:
-    """Return the databases to migrate, with bounds on their waits; PostgreSQL has it through libpq's PGOPTIONS."""
-    os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c lock_timeout={given.seconds}s".strip()
+def bounded(named: Sequence[str], seconds: int) -> list[str]:
+    """Bound the waits of the named databases, or of `default`; return them, none where the project has no database.
+
+    PostgreSQL has the bound through libpq's PGOPTIONS.
+    """
+    os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c lock_timeout={seconds}s".strip()
     import django
     from django.conf import settings
 
     django.setup()
     databases = {alias: database for alias, database in settings.DATABASES.items() if database.get("ENGINE")}
-    aliases = (given.database or ["default"]) if databases else []
+    aliases = list(named or ["default"]) if databases else []
     for alias in aliases:
         if alias not in databases:
             sys.exit(
                 f"the project's settings have no database {alias!r}; migrate_databases may name: {list(databases)}"
             )
-        bound_waits(databases[alias], given.seconds)
+        bound_waits(databases[alias], seconds)
     return aliases
 
 
-def idle(given: argparse.Namespace) -> bool:
+def idle(named: Sequence[str], seconds: int) -> bool:
     """Migrate where there is nothing to apply, and return whether that was so.
 
     Django then only sends its signals, at which a project may bring its groups and permissions up to date. An error of
     the database is for the process that migrates, which says more about it.
     """
-    aliases = aliases_of(given)
+    aliases = bounded(named, seconds)
     from django.core.management import call_command
     from django.db import Error, connections
     from django.db.migrations.executor import MigrationExecutor
@@ -149,7 +154,7 @@ def idle(given: argparse.Namespace) -> bool:
 
 def migrate(given: argparse.Namespace) -> None:
     """Check and migrate."""
-    aliases = aliases_of(given)
+    aliases = bounded(given.database, given.seconds)
     if not aliases:
         sys.stdout.write("no database is configured\n")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,53 @@ def test_programs_of_the_runtime_are_told_the_commands_around_them(tmp_path: Pat
     own = told(tmp_path / "own", [], databases_own=True)
     assert own["check"] == check, "a database must be known as the app's own before anything is written to it"
     assert own["migrate"] == [*migrate, "--own", "--running", "--breaking=refuse"]
+
+
+def test_a_release_is_whole_by_its_record_and_without_what_the_build_alone_needed() -> None:
+    (task,) = read("tasks/whole.yml")
+    variables = read("vars/main.yml") | {
+        "release_root": "/srv/shop",
+        "release_id": "0123456789ab",
+        "release_server": "hybrid",
+        "release_source": {"id": "abc"},
+        "release_venv": "fedcba987654",
+        "release_groups": [{"name": "wsgi"}],
+        "release_connections": "4",
+        "release_routes": {"prefixes": ["/ws/"]},
+        "ansible_facts": {"python_version": "3.13.5"},
+    }
+
+    def whole(routes_auto: bool) -> tuple[dict[str, Any], list[str], str]:
+        templar = Templar(loader=LOADER, variables=variables | {"release_routes_auto": routes_auto})
+        done = templar.template(task["asgiway.django.files"])
+        (file,) = done["files"]
+        return json.loads(file["content"]), done["absent"], f"{done['directory']} {file['name']} {file['mode']}"
+
+    record, absent, place = whole(routes_auto=False)
+    assert place == f"/ {HOME}/release.json 0644"
+    assert absent == [f"{HOME}/venv/.lock", f"{HOME}/build.env"], "it may have an index's password"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.pop("created"))
+    assert record == {
+        "id": "0123456789ab",
+        "server": "hybrid",
+        "source": "abc",
+        "python": "3.13.5",
+        "venv": "fedcba987654",
+        "groups": [{"name": "wsgi"}],
+        "connections": 4,
+    }
+    assert whole(routes_auto=True)[0]["routes"] == {"prefixes": ["/ws/"]}
+
+
+def test_what_a_project_prints_is_not_taken_for_the_answer_to_the_gate() -> None:
+    answer = {"release": "0123456789ab", "websocket_path": "/ws/"}
+    for lines, expected in (
+        (["answer: 42", f"answer: {json.dumps(answer)}", "django_checks: fine"], answer),
+        (["answer: 42"], {}),
+    ):
+        variables = read("vars/main.yml") | {"release_checked": {"stdout_lines": lines}}
+        assert Templar(loader=LOADER, variables=variables).template(variables["release_answer"]) == expected
+    assert Templar(loader=LOADER, variables=read("vars/main.yml")).template(variables["release_answer"]) == {}
 
 
 def test_a_command_after_the_switch_runs_as_the_app_without_the_builds_environment() -> None:

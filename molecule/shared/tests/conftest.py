@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import yaml
 
 REGISTRY = Path(__file__).parents[3] / "roles/app_server/defaults/main/engines.yml"
+
+T = TypeVar("T")
+
+
+def of_each_that_stays(host: Any, user: str, ask: Callable[[str], T]) -> dict[str, T]:
+    """Return what `ask` tells of each process of a user, by pid; one that is due at certain times may end meanwhile."""
+    told = {pid: ask(pid) for pid in host.check_output("pgrep -u %s", user).split()}
+    still = host.check_output("pgrep -u %s", user).split()
+    found = {pid: answer for pid, answer in told.items() if pid in still}
+    assert found
+    return found
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, of_each_that_stays
 
 APP_LIMIT = 1.5
 OTHERS_LIMIT = 3.0
@@ -34,13 +34,8 @@ def show(host: Any, unit: str, key: str) -> str:
 
 
 def of_each(host: Any, site: Site, name: str) -> dict[str, str]:
-    """Return a file below /proc of each process of the app's user that stays; what is due at certain times may end."""
-    pids = host.check_output("pgrep -u %s", site.name).split()
-    texts = {pid: host.run("cat /proc/%s/%s", pid, name).stdout for pid in pids}
-    still = host.check_output("pgrep -u %s", site.name).split()
-    found = {pid: text for pid, text in texts.items() if pid in still and text}
-    assert found
-    return found
+    """Return a file below /proc of each process of the app's user that stays."""
+    return of_each_that_stays(host, site.name, lambda pid: str(host.run("cat /proc/%s/%s", pid, name).stdout))
 
 
 def exposure(host: Any, unit: str) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, of_each_that_stays
 
 STRANGER = "asgiway-stranger"
 CONNECT = """
@@ -66,13 +66,11 @@ def test_the_channel_layer_is_closed_to_others(host: Any, site: Site, run_as: As
 
 def test_the_environment_cannot_be_read(host: Any, site: Site, run_as: As) -> None:
     """Neither the running processes' nor the file they got it from."""
-    pids = host.check_output("pgrep -u %s", site.name).split()
-    assert pids
-    for path in [f"{site.directory}/env", *(f"/proc/{pid}/environ" for pid in pids)]:
-        result = run_as(STRANGER, "cat", path)
-        assert result.rc != 0 and "Permission denied" in result.stderr, path
+    read = of_each_that_stays(host, site.name, lambda pid: run_as(STRANGER, "cat", f"/proc/{pid}/environ"))
+    for whose, result in [("the file", run_as(STRANGER, "cat", f"{site.directory}/env")), *read.items()]:
+        assert result.rc != 0 and "Permission denied" in result.stderr, f"{whose}: {result.stderr}"
     # the test would see them if they could be read
-    assert "SECRET_KEY" in host.check_output("tr '\\0' '\\n' </proc/%s/environ", pids[0])
+    assert "SECRET_KEY" in host.check_output("tr '\\0' '\\n' </proc/%s/environ", next(iter(read)))
 
 
 @pytest.mark.parametrize(
